@@ -1,0 +1,289 @@
+//! Start-up of a Lambda function: clients from the environment, made once, and the
+//! loop around a handler.
+
+use crate::http::{HttpRequest, HttpResponse};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::timeout::TimeoutConfig;
+use baton_domain::IdKey;
+use baton_hub::api::{Api, OutboundApi};
+use baton_hub::bus::Bus;
+use baton_hub::calls::Calls;
+use baton_hub::deliver::Deliverer;
+use baton_hub::publish::Publisher;
+use baton_hub::relay::Relay;
+use baton_hub::source::{SettingsCache, TokenCache};
+use baton_hub::store::Store;
+use baton_hub::sweep::Sweep;
+use baton_hub::telling::Teller;
+use baton_hub::{Clock, Core};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use std::sync::Arc;
+use std::time::Duration;
+
+mod credentials;
+mod settings;
+
+/// A DynamoDB request may take so long, its tries included. Webhooks are answered
+/// within 3 s on the strictest platform.
+const STORE_TAKES_AT_MOST: Duration = Duration::from_millis(2_500);
+/// One try of a DynamoDB request.
+const STORE_TRY: Duration = Duration::from_millis(1_000);
+/// Requests are tried this often, with full jitter.
+const STORE_TRIES: u32 = 3;
+
+/// A required environment variable.
+///
+/// # Errors
+/// When it is not set; the template sets it.
+pub(crate) fn required(name: &'static str) -> Result<String, Error> {
+    std::env::var(name).map_err(|_| {
+        Error::from(format!(
+            "the environment variable {name} is not set; the template sets it"
+        ))
+    })
+}
+
+/// An AWS client's configuration, from what Lambda puts in the environment: no
+/// profiles, SSO or instance metadata are ever needed there.
+struct Aws {
+    region: String,
+    credentials: SharedCredentialsProvider,
+    http: aws_sdk_dynamodb::config::SharedHttpClient,
+    timeouts: TimeoutConfig,
+}
+
+impl Aws {
+    fn from_environment() -> Result<Self, Error> {
+        Ok(Self {
+            region: required("AWS_REGION").or_else(|_| required("AWS_DEFAULT_REGION"))?,
+            credentials: SharedCredentialsProvider::new(credentials::FromEnvironment),
+            http: aws_smithy_http_client::Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build_https(),
+            timeouts: TimeoutConfig::builder()
+                .connect_timeout(Duration::from_millis(800))
+                .operation_attempt_timeout(STORE_TRY)
+                .operation_timeout(STORE_TAKES_AT_MOST)
+                .build(),
+        })
+    }
+
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        use aws_sdk_dynamodb::config::retry::RetryConfig;
+        use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials.clone())
+            .http_client(self.http.clone())
+            .timeout_config(self.timeouts.clone())
+            .retry_config(RetryConfig::standard().with_max_attempts(STORE_TRIES));
+        if let Ok(url) = std::env::var("AWS_ENDPOINT_URL_DYNAMODB") {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
+        use aws_sdk_eventbridge::config::{BehaviorVersion, Region};
+        let mut config = aws_sdk_eventbridge::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials.clone())
+            .http_client(self.http.clone())
+            .timeout_config(self.timeouts.clone());
+        if let Ok(url) = std::env::var("AWS_ENDPOINT_URL_EVENTBRIDGE") {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_eventbridge::Client::from_conf(config.build())
+    }
+
+    fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+        let mut config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials.clone())
+            .http_client(self.http.clone())
+            .timeout_config(self.timeouts.clone());
+        if let Ok(url) = std::env::var("AWS_ENDPOINT_URL_SECRETS_MANAGER") {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_secretsmanager::Client::from_conf(config.build())
+    }
+}
+
+/// The core, from the environment.
+///
+/// # Errors
+/// When a variable is missing, or the id key cannot be read.
+async fn core(aws: &Aws) -> Result<Core, Error> {
+    let store = Store::new(aws.dynamodb(), required("BATON_TABLE")?);
+    let source = settings::FromTable {
+        store: store.clone(),
+        secrets: aws.secrets(),
+        secret_arn: required("BATON_SECRET_ARN")?,
+    };
+    let id_key = settings::id_key(&aws.secrets(), &required("BATON_ID_KEY_ARN")?).await?;
+    Ok(Core {
+        store,
+        clock: Clock::real(),
+        id_key: IdKey::new(id_key.into_bytes()),
+        settings: SettingsCache::new(Arc::new(source)),
+    })
+}
+
+fn calls() -> Result<Calls, Error> {
+    // An error only where a provider is installed already.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    // The reserved concurrency of every function that calls a platform.
+    let concurrency = std::env::var("BATON_PLATFORM_CONCURRENCY").unwrap_or_default();
+    let sandboxes = concurrency
+        .split(',')
+        .filter_map(|part| part.trim().parse::<u32>().ok())
+        .sum();
+    Ok(Calls::new(Clock::real(), sandboxes)?)
+}
+
+/// Logs as JSON on standard output, at the level of `RUST_LOG`; and a panic hook
+/// that says where, but not what: a panic's words may quote a message.
+pub fn telemetry() {
+    let level = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|level| level.parse().ok());
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_max_level(level.unwrap_or(tracing::Level::INFO))
+        .finish();
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic
+                .location()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            tracing::error!(place, "a panic");
+        }));
+    }
+}
+
+/// What webhooks need.
+///
+/// # Errors
+/// When the environment is incomplete.
+pub async fn inbound() -> Result<Core, Error> {
+    telemetry();
+    core(&Aws::from_environment()?).await
+}
+
+/// What questions need.
+///
+/// # Errors
+/// When the environment is incomplete.
+pub async fn api() -> Result<Api, Error> {
+    Ok(Api {
+        core: inbound().await?,
+        tokens: TokenCache::default(),
+    })
+}
+
+/// What outbound commands need.
+///
+/// # Errors
+/// When the environment is incomplete.
+pub async fn outbound_api() -> Result<OutboundApi, Error> {
+    let api = api().await?;
+    let deliverer = Deliverer {
+        core: api.core.clone(),
+        calls: calls()?,
+    };
+    Ok(OutboundApi { api, deliverer })
+}
+
+/// What relaying needs.
+///
+/// # Errors
+/// When the environment is incomplete.
+pub async fn relay() -> Result<Relay, Error> {
+    let core = inbound().await?;
+    let calls = calls()?;
+    Ok(Relay {
+        teller: Teller::new(calls.clone()),
+        deliverer: Deliverer { core, calls },
+    })
+}
+
+/// What publishing needs.
+///
+/// # Errors
+/// When the environment is incomplete.
+pub async fn publisher() -> Result<Publisher, Error> {
+    telemetry();
+    let aws = Aws::from_environment()?;
+    Ok(Publisher {
+        core: core(&aws).await?,
+        bus: Bus::new(aws.eventbridge(), required("BATON_BUS")?),
+    })
+}
+
+/// What sweeping needs.
+///
+/// # Errors
+/// When the environment is incomplete.
+pub async fn sweep() -> Result<Sweep, Error> {
+    telemetry();
+    let aws = Aws::from_environment()?;
+    let calls = calls()?;
+    Ok(Sweep {
+        relay: Relay {
+            teller: Teller::new(calls.clone()),
+            deliverer: Deliverer {
+                core: core(&aws).await?,
+                calls,
+            },
+        },
+        bus: Bus::new(aws.eventbridge(), required("BATON_BUS")?),
+    })
+}
+
+/// Runs a function behind HTTP. Its handler never fails: an error would become a
+/// gateway's 5xx with a body of its own.
+///
+/// # Errors
+/// When the runtime ends.
+pub async fn serve_http<App, Handled>(
+    app: App,
+    handler: impl Fn(App, HttpRequest) -> Handled,
+) -> Result<(), Error>
+where
+    App: Clone,
+    Handled: Future<Output = HttpResponse>,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<HttpRequest>| {
+        let handled = handler(app.clone(), event.payload);
+        async move { Ok::<_, Error>(handled.await) }
+    }))
+    .await
+}
+
+/// Runs a function behind events.
+///
+/// # Errors
+/// When the runtime ends.
+pub async fn serve_events<App, Event, Answer, Handled>(
+    app: App,
+    handler: impl Fn(App, Event) -> Handled,
+) -> Result<(), Error>
+where
+    App: Clone,
+    Event: for<'de> serde::Deserialize<'de>,
+    Answer: serde::Serialize,
+    Handled: Future<Output = Result<Answer, Error>>,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
+        handler(app.clone(), event.payload)
+    }))
+    .await
+}

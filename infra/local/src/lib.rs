@@ -1,0 +1,26 @@
+//! The whole hub on one machine, and the operator's commands.
+//!
+//! - `template` is what `infra/template.yaml` says;
+//! - `engine` is DynamoDB in this process, `streams` reads its stream for the
+//!   functions;
+//! - `bus` and `schedule` are EventBridge, `gateway` is API Gateway;
+//! - `invoke` is how all of them reach a function;
+//! - `dead_letters` are the calls that were given up;
+//! - `bins` keep what a bot or hook without a home would have received.
+
+pub mod bins;
+pub mod bus;
+pub mod dead_letters;
+pub mod engine;
+pub mod gateway;
+mod identifier;
+pub mod invoke;
+pub mod schedule;
+pub mod streams;
+pub mod template;
+
+/// The region that local events and requests name.
+pub const REGION: &str = "eu-central-1";
+
+/// The account that local events and ARNs name.
+pub const ACCOUNT: &str = "000000000000";

@@ -1,0 +1,260 @@
+//! What every function needs: the store, the clock, the id key, the settings. And
+//! running a command against a thread.
+
+use crate::clock::Clock;
+use crate::settings::{Connection, Settings};
+use crate::source::SettingsCache;
+use crate::store::{Appended, Loaded, Store, StoreError};
+use baton_domain::decide::NEWS_REACHES_BACK;
+use baton_domain::time::{DAY, HOUR, MINUTE, SECOND};
+use baton_domain::{
+    Command, Entry, Event, Fingerprint, IdKey, KeyUse, Rejection, ThreadId, Timestamp, decide, plan,
+};
+use std::sync::Arc;
+
+/// What every function needs.
+#[derive(Clone, Debug)]
+pub struct Core {
+    /// The table.
+    pub store: Store,
+    /// Time and chance.
+    pub clock: Clock,
+    /// Computes thread ids.
+    pub id_key: IdKey,
+    /// Settings and secrets, cached.
+    pub settings: SettingsCache,
+}
+
+/// A command's way through the log.
+#[derive(Debug)]
+pub struct Ran {
+    /// The thread after it.
+    pub loaded: Loaded,
+    /// The entry that was appended; `None` where there was nothing to do.
+    pub entry: Option<Entry>,
+}
+
+/// Why a command did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It was turned down; the thread as it was then.
+    #[error("{0}")]
+    Rejected(Rejection, Box<Loaded>),
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Core {
+    /// The settings, at most 60 s old.
+    ///
+    /// # Errors
+    /// When they have never been loaded and cannot be.
+    pub async fn settings(&self) -> Result<Arc<Settings>, crate::source::SourceError> {
+        self.settings.get(&self.clock).await
+    }
+
+    /// Runs a command against a thread: decides, appends, and where another entry
+    /// came first, folds that in and decides again, until `give_up`. A lost race is
+    /// not a failure.
+    ///
+    /// # Errors
+    /// [`RunError::Rejected`] when the domain turns the command down;
+    /// [`RunError::Store`] when the table fails or races are lost until the end.
+    pub async fn run(
+        &self,
+        mut loaded: Loaded,
+        connection: &Connection,
+        mut command: Command,
+        give_up: Timestamp,
+    ) -> Result<Ran, RunError> {
+        let id = loaded.id.clone();
+        let command_id = self.clock.command_id();
+        let mut lost = 0u32;
+        loop {
+            let now = self.clock.now();
+            let events = match decide(&loaded.thread, &command, &connection.policy, now) {
+                Ok(events) => events,
+                Err(Rejection::EventsUnsure(unsure)) => {
+                    self.look_up_events(&id, &mut command, &unsure).await?;
+                    continue;
+                }
+                Err(Rejection::KeyUnsure) => {
+                    if let Some(rejection) = self.look_up_key(&id, &mut command, now).await? {
+                        return Err(RunError::Rejected(rejection, Box::new(loaded)));
+                    }
+                    continue;
+                }
+                Err(rejection) => return Err(RunError::Rejected(rejection, Box::new(loaded))),
+            };
+            if events.is_empty() {
+                return Ok(Ran {
+                    loaded,
+                    entry: None,
+                });
+            }
+            let due = loaded.armed_on_checkpoint();
+            let (entry, _) = plan(
+                &loaded.thread,
+                events,
+                command_id.clone(),
+                &connection.policy,
+                now,
+                due,
+            );
+            match self.append(&loaded, &entry, connection).await? {
+                Appended::Yes => {
+                    if loaded.wants_checkpoint() {
+                        loaded.folded = 0;
+                    }
+                    loaded.push(entry.clone());
+                    return Ok(Ran {
+                        loaded,
+                        entry: Some(entry),
+                    });
+                }
+                Appended::Lost(standing) => {
+                    if self.clock.now() >= give_up {
+                        return Err(StoreError::Contended.into());
+                    }
+                    lost += 1;
+                    if lost == 1 {
+                        loaded.push(*standing);
+                    } else {
+                        // Many are writing: a read is cheaper than the next refusal.
+                        self.pause(lost).await;
+                        loaded = self.store.load(&id).await?;
+                    }
+                    // Our entry may be further back, its answer lost.
+                    if let Some(ours) = loaded
+                        .tail
+                        .iter()
+                        .rev()
+                        .find(|entry| entry.command == command_id)
+                    {
+                        let entry = Some(ours.clone());
+                        return Ok(Ran { loaded, entry });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Appends, and in parallel writes the checkpoint of the state that was read,
+    /// if so much was read that one is due.
+    async fn append(
+        &self,
+        loaded: &Loaded,
+        entry: &Entry,
+        connection: &Connection,
+    ) -> Result<Appended, StoreError> {
+        let expires = entry.at.plus(connection.keep_messages.max(8 * DAY));
+        let append = self.store.append(&loaded.id, entry, expires);
+        if !loaded.wants_checkpoint() {
+            return append.await;
+        }
+        let checkpoint = self.store.checkpoint(&loaded.id, &loaded.thread, expires);
+        let (appended, checkpointed) = tokio::join!(append, checkpoint);
+        if let Err(error) = checkpointed {
+            // The next writer does it; the log is the truth.
+            tracing::warn!(error = %error, "the checkpoint was not written");
+        }
+        appended
+    }
+
+    async fn pause(&self, lost: u32) {
+        let most = 20u64.saturating_mul(u64::from(lost)).min(200);
+        let pause = self.clock.below(most);
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+    }
+
+    /// Platform ids older than the thread remembers are searched in the log.
+    async fn look_up_events(
+        &self,
+        id: &ThreadId,
+        command: &mut Command,
+        unsure: &[Fingerprint],
+    ) -> Result<(), StoreError> {
+        let Command::News {
+            events, known_new, ..
+        } = command
+        else {
+            return Ok(());
+        };
+        let oldest = events
+            .iter()
+            .map(|event| event.at)
+            .min()
+            .unwrap_or_default();
+        let mut missing: Vec<Fingerprint> = unsure.to_vec();
+        // An entry was appended after its events happened, give or take the clocks.
+        let back_to = oldest
+            .plus(-MINUTE)
+            .max(self.clock.now().plus(-NEWS_REACHES_BACK));
+        self.store
+            .search(id, back_to, |entry| {
+                for event in &entry.events {
+                    if let Event::Received { event, .. } | Event::Heard { event, .. } = event {
+                        missing.retain(|id| id != event);
+                    }
+                }
+                missing.is_empty()
+            })
+            .await?;
+        // Those found are dropped from the command, the others are new.
+        events.retain(|event| !unsure.contains(&event.id) || missing.contains(&event.id));
+        known_new.extend(missing);
+        Ok(())
+    }
+
+    /// A key that may have been dropped is searched in the log of the last 24 h.
+    async fn look_up_key(
+        &self,
+        id: &ThreadId,
+        command: &mut Command,
+        now: Timestamp,
+    ) -> Result<Option<Rejection>, StoreError> {
+        let request = match command {
+            Command::Send { request, .. }
+            | Command::Control { request, .. }
+            | Command::Open { request, .. } => request,
+            _ => return Ok(None),
+        };
+        let Some(key) = request.key else {
+            return Ok(None);
+        };
+        let mut found = None;
+        self.store
+            .search(id, now.plus(-24 * HOUR), |entry| {
+                let used = entry.events.iter().enumerate().find_map(|(index, event)| {
+                    let used = key_of(event).filter(|used| used.key == key.key)?;
+                    Some((index, used))
+                });
+                if let Some((index, used)) = used
+                    && now.since(entry.at) < 24 * HOUR
+                {
+                    let place =
+                        baton_domain::Place(entry.seq, u32::try_from(index).unwrap_or(u32::MAX));
+                    found = Some(if used.body == key.body {
+                        Rejection::Repeated(place)
+                    } else {
+                        Rejection::KeyReused
+                    });
+                }
+                found.is_some()
+            })
+            .await?;
+        request.key_is_new = true;
+        Ok(found)
+    }
+}
+
+fn key_of(event: &Event) -> Option<KeyUse> {
+    match event {
+        Event::Queued { key, .. } | Event::ControlRequested { key, .. } => *key,
+        _ => None,
+    }
+}
+
+/// How long an API call may take until it is answered with what is known.
+pub const CALL_ANSWERS_WITHIN: i64 = 8 * SECOND;

@@ -1,0 +1,194 @@
+//! Gladly's webhook.
+
+use super::{Reception, Webhook, directory_digest};
+use crate::core::{Core, RunError};
+use crate::settings::{Connection, Endpoint, Settings};
+use crate::store::StoreError;
+use crate::store::due::{Due, WaitingEvent};
+use baton_domain::time::{MINUTE, SECOND};
+use baton_domain::{Command, Identity, PlatformEvent, ThreadId, Timestamp};
+use baton_platforms::gladly::auth::{WebhookAuth, verify_any};
+use baton_platforms::gladly::inbound::{self, What};
+
+/// Lost races end here: half of the 15 s that Gladly gives a webhook.
+const WEBHOOK_GIVES_UP: i64 = 7_500;
+/// How long an event may wait for its directory item.
+const WAITS_AT_MOST: i64 = 15 * MINUTE;
+/// How soon it is tried again.
+const WAITS_AT_LEAST: i64 = 4 * SECOND;
+
+pub(super) fn is_authentic(endpoint: &Endpoint, webhook: &Webhook) -> bool {
+    let sets: Vec<WebhookAuth> = endpoint
+        .accepts
+        .iter()
+        .map(|set| WebhookAuth {
+            basic: set
+                .basic
+                .as_ref()
+                .map(|(user, password)| (user.clone(), password.reveal().to_owned())),
+            headers: set
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.reveal().to_owned()))
+                .collect(),
+        })
+        .collect();
+    verify_any(&sets, |name| webhook.header(name))
+}
+
+impl Core {
+    pub(super) async fn receive_gladly(&self, settings: &Settings, webhook: &Webhook) -> Reception {
+        let now = self.clock.now();
+        let parsed = match inbound::parse(&webhook.body, now) {
+            Ok(parsed) => parsed,
+            Err(error) => return self.poison(webhook, &error.to_string()).await,
+        };
+        match parsed.what {
+            What::Ping => Reception::Accepted("ping"),
+            What::Thread {
+                mut identity,
+                event,
+            } => {
+                let Some(connection) =
+                    settings.connection_for(&webhook.endpoint, &identity.address)
+                else {
+                    return self.poison(webhook, "no connection has this address").await;
+                };
+                identity.connection.clone_from(&connection.id);
+                let thread = self.id_key.thread(&connection.id, &identity.name);
+                let result = self
+                    .take_in(&thread, connection, Some(identity), event)
+                    .await;
+                self.after(webhook, result.map(|()| "event")).await
+            }
+            What::ByConversation {
+                conversation,
+                event,
+                ..
+            } => {
+                let event_id = String::from(event.id);
+                let result = self
+                    .take_in_by_conversation(settings, &webhook.endpoint, &conversation, event)
+                    .await;
+                match result {
+                    Ok(true) => Reception::Accepted("event"),
+                    Ok(false) => self.wait_for_directory(webhook, &event_id, now).await,
+                    Err(error) => self.after(webhook, Err(error)).await,
+                }
+            }
+            What::OtherChannel(other) => {
+                tracing::info!(channel = %other.channel, "a channel that is not handled");
+                self.poison(webhook, "a channel that is not handled").await
+            }
+            What::Other => Reception::Accepted("ignored"),
+        }
+    }
+
+    async fn take_in(
+        &self,
+        thread: &ThreadId,
+        connection: &Connection,
+        identity: Option<Identity>,
+        event: PlatformEvent,
+    ) -> Result<(), RunError> {
+        let give_up = self.clock.now().plus(WEBHOOK_GIVES_UP);
+        let loaded = self.store.load(thread).await?;
+        let command = Command::News {
+            identity,
+            events: vec![event],
+            known_new: Vec::new(),
+        };
+        self.run(loaded, connection, command, give_up)
+            .await
+            .map(|_| ())
+    }
+
+    /// Takes in an event that names only the conversation. `false`: the directory
+    /// does not know it yet.
+    async fn take_in_by_conversation(
+        &self,
+        settings: &Settings,
+        endpoint: &str,
+        conversation: &str,
+        event: PlatformEvent,
+    ) -> Result<bool, RunError> {
+        let digest = directory_digest(self, endpoint, "conversation", conversation);
+        let Some(listed) = self.store.listed(&digest).await? else {
+            return Ok(false);
+        };
+        // A connection that was removed has nothing to follow.
+        let Some(connection) = settings.connections.get(&listed.connection) else {
+            return Ok(true);
+        };
+        self.take_in(&listed.thread, connection, None, event)
+            .await?;
+        Ok(true)
+    }
+
+    async fn wait_for_directory(
+        &self,
+        webhook: &Webhook,
+        event_id: &str,
+        now: Timestamp,
+    ) -> Reception {
+        let Ok(body) = String::from_utf8(webhook.body.clone()) else {
+            return self.poison(webhook, "not UTF-8").await;
+        };
+        let waiting = WaitingEvent {
+            endpoint: webhook.endpoint.clone(),
+            received_at: now,
+            body,
+        };
+        let next = now.plus(WAITS_AT_LEAST);
+        match self.store.keep_waiting(event_id, &waiting, next).await {
+            Ok(()) => Reception::Accepted("waiting"),
+            Err(error) => super::unavailable(&error),
+        }
+    }
+
+    /// Tries an event again that waits for its directory item. Conversations that
+    /// never were with the bot have none: after 15 minutes the event is let go.
+    ///
+    /// # Errors
+    /// When the table fails; the item stays due.
+    pub(crate) async fn retry_waiting(
+        &self,
+        settings: &Settings,
+        due: &Due,
+    ) -> Result<(), StoreError> {
+        let Some(waiting) = self.store.waiting(due).await? else {
+            return self.store.remove_due(due).await;
+        };
+        let now = self.clock.now();
+        let parsed = inbound::parse(waiting.body.as_bytes(), waiting.received_at);
+        if let Ok(inbound::Webhook {
+            what:
+                What::ByConversation {
+                    conversation,
+                    event,
+                    ..
+                },
+            ..
+        }) = parsed
+        {
+            match self
+                .take_in_by_conversation(settings, &waiting.endpoint, &conversation, event)
+                .await
+            {
+                Ok(true) | Err(RunError::Rejected(..)) => {}
+                Ok(false) if now.since(waiting.received_at) < WAITS_AT_MOST => {
+                    // Wait twice as long each time, so that a stopped stream is
+                    // cheap to outwait.
+                    let waited = now.since(waiting.received_at).max(WAITS_AT_LEAST);
+                    let next = now.plus(waited.min(2 * MINUTE));
+                    return self.store.put_off(due, next).await.map(|_| ());
+                }
+                Ok(false) => {
+                    tracing::info!("an event of a conversation that the bot never had was let go")
+                }
+                Err(RunError::Store(error)) => return Err(error),
+            }
+        }
+        self.store.remove_due(due).await
+    }
+}

@@ -1,0 +1,36 @@
+//! Baton's use cases over the log store, the platforms' clients and the bus.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`clock`] | the one clock and source of randomness |
+//! | [`settings`], [`source`], [`config`] | endpoints and connections, where they come from, `baton.toml` |
+//! | [`store`] | the one place that knows DynamoDB |
+//! | [`core`](mod@core) | running a command against a thread |
+//! | [`api`] | what bots, desks and tools ask |
+//! | [`inbound`] | webhooks in |
+//! | [`stream`], [`relay`], [`telling`] | from the stream: tells bots, delivers |
+//! | [`publish`], [`facts`], [`bus`] | from the stream: the bus, rows, directory |
+//! | [`sweep`] | everything that is due |
+//! | [`deliver`], [`calls`] | outbound work off the queue, the HTTP client |
+
+pub mod api;
+pub mod bus;
+pub mod calls;
+pub mod clock;
+pub mod config;
+pub mod core;
+pub mod deliver;
+pub mod facts;
+pub mod inbound;
+pub mod publish;
+mod rates;
+pub mod relay;
+pub mod settings;
+pub mod source;
+pub mod store;
+pub mod stream;
+pub mod sweep;
+pub mod telling;
+
+pub use crate::core::Core;
+pub use clock::{Clock, World};

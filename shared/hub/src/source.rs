@@ -1,0 +1,163 @@
+//! Where settings, secrets and tokens come from, cached for at most 60 s and
+//! refreshed behind: a call waits for them only the first time.
+
+use crate::clock::Clock;
+use crate::settings::{Caller, Settings};
+use crate::store::Store;
+use baton_domain::Timestamp;
+use baton_domain::time::SECOND;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How old settings, secrets and tokens may be.
+pub const CACHED_FOR: i64 = 60 * SECOND;
+/// From this age on they are refreshed behind a call that uses them.
+const REFRESH_AFTER: i64 = 45 * SECOND;
+/// Tokens that are unknown are remembered, too, but not without limit.
+const TOKENS_CACHED: usize = 1_000;
+
+/// Settings could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings cannot be loaded: {0}")]
+pub struct SourceError(pub String);
+
+/// What loading gives, later.
+pub type Loading<'a> = Pin<Box<dyn Future<Output = Result<Settings, SourceError>> + Send + 'a>>;
+
+/// Where settings are kept: a file on one machine, the table and the stack's secret
+/// on AWS.
+pub trait SettingsSource: Send + Sync + fmt::Debug {
+    /// Loads them as they are now.
+    fn load(&self) -> Loading<'_>;
+}
+
+/// Settings that never change.
+#[derive(Debug, Clone)]
+pub struct FixedSettings(pub Settings);
+
+impl SettingsSource for FixedSettings {
+    fn load(&self) -> Loading<'_> {
+        let settings = self.0.clone();
+        Box::pin(async move { Ok(settings) })
+    }
+}
+
+/// Settings, at most 60 s old.
+#[derive(Clone, Debug)]
+pub struct SettingsCache {
+    source: Arc<dyn SettingsSource>,
+    held: Arc<Mutex<Option<(Timestamp, Arc<Settings>)>>>,
+}
+
+impl SettingsCache {
+    /// A cache in front of this source.
+    #[must_use]
+    pub fn new(source: Arc<dyn SettingsSource>) -> Self {
+        Self {
+            source,
+            held: Arc::default(),
+        }
+    }
+
+    /// The settings.
+    ///
+    /// # Errors
+    /// When there are none young enough and none can be loaded.
+    pub async fn get(&self, clock: &Clock) -> Result<Arc<Settings>, SourceError> {
+        let now = clock.now();
+        let held = self
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some((at, settings)) = held {
+            let age = now.since(at);
+            if age < REFRESH_AFTER {
+                return Ok(settings);
+            }
+            if age < CACHED_FOR {
+                let behind = self.clone();
+                let clock = clock.clone();
+                tokio::spawn(async move {
+                    if let Err(error) = behind.refresh(&clock).await {
+                        tracing::warn!(error = %error, "settings were not refreshed");
+                    }
+                });
+                return Ok(settings);
+            }
+            // Too old, and there may be no newer ones to be had: a hub that goes on
+            // with what it knew is better than one that stops.
+            return match self.refresh(clock).await {
+                Ok(settings) => Ok(settings),
+                Err(error) => {
+                    tracing::error!(error = %error, age_ms = age, "going on with old settings");
+                    Ok(settings)
+                }
+            };
+        }
+        self.refresh(clock).await
+    }
+
+    async fn refresh(&self, clock: &Clock) -> Result<Arc<Settings>, SourceError> {
+        let settings = Arc::new(self.source.load().await?);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = Some((clock.now(), settings.clone()));
+        Ok(settings)
+    }
+}
+
+/// Tokens, found by their hash, at most 60 s old.
+#[derive(Clone, Debug, Default)]
+pub struct TokenCache(Arc<Mutex<BTreeMap<String, (Timestamp, Option<Caller>)>>>);
+
+/// The hash under which a token is kept: hex of SHA-256. Tokens have 160 random
+/// bits, so neither salt nor stretching adds anything.
+#[must_use]
+pub fn token_hash(token: &str) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(token.as_bytes()))
+}
+
+impl TokenCache {
+    /// Who bears this token; `None` for an unknown or expired one.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn caller(
+        &self,
+        token: &str,
+        store: &Store,
+        clock: &Clock,
+    ) -> Result<Option<Caller>, crate::store::StoreError> {
+        let now = clock.now();
+        let hash = token_hash(token);
+        let held = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&hash)
+            .cloned();
+        let caller = match held {
+            Some((at, caller)) if now.since(at) < CACHED_FOR => caller,
+            _ => {
+                let found = store.token(&hash).await?.map(|record| Caller {
+                    role: record.role,
+                    connections: record.connections,
+                    agent: record.agent,
+                    token_hash: hash.clone(),
+                    expires: record.expires,
+                });
+                let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                if held.len() >= TOKENS_CACHED {
+                    held.clear();
+                }
+                held.insert(hash, (now, found.clone()));
+                found
+            }
+        };
+        Ok(caller.filter(|caller| caller.expires.is_none_or(|end| now < end)))
+    }
+}

@@ -1,0 +1,57 @@
+//! The one place that knows DynamoDB: a log per thread in one table, and what is
+//! derived from it.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`item`] | names of keys and attributes |
+//! | [`codec`] | entries and checkpoints as items, schemas and upcasters |
+//! | [`log`] | load, append, checkpoint, arm, search |
+//! | [`due`] | everything that must happen later, and the sweep's lease |
+//! | [`rows`] | conversation rows and the index of open ones |
+//! | [`directory`] | other names of a thread |
+//! | [`records`] | poison, idempotency keys, tokens, settings |
+//! | `seats` | the seats of the hub's own agents |
+//! | [`units`] | consumed capacity by mechanism |
+
+pub mod codec;
+pub mod directory;
+pub mod due;
+mod error;
+pub mod item;
+pub mod log;
+pub mod records;
+pub mod rows;
+mod seats;
+pub mod units;
+
+pub use error::StoreError;
+pub use log::{Appended, Loaded};
+pub use units::{Mechanism, Tally, Units};
+
+use aws_sdk_dynamodb::Client;
+
+/// The table, with a count of what it costs.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    table: String,
+    units: Units,
+}
+
+impl Store {
+    /// The table of this name through this client.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self {
+            client,
+            table: table.into(),
+            units: Units::default(),
+        }
+    }
+
+    /// What the requests through this store have cost.
+    #[must_use]
+    pub fn units(&self) -> &Units {
+        &self.units
+    }
+}

@@ -1,0 +1,89 @@
+//! Other names of a thread: a Gladly conversation, say. Kept by `publish`, read
+//! only when an event lacks the main id. Keys are keyed hashes: a name cannot be
+//! read off them.
+
+use super::Store;
+use super::error::StoreError;
+use super::item::{PK, SK, TTL, n, number, s, text};
+use super::units::Mechanism;
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use baton_domain::time::DAY;
+use baton_domain::{ThreadId, Timestamp};
+
+/// How long a directory item is kept after it was last written.
+pub const DIRECTORY_KEPT: i64 = 90 * DAY;
+
+const DIRECTORY_SK: &str = "dir";
+const THREAD: &str = "t";
+const AT: &str = "a";
+
+/// Where a name leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The thread.
+    pub thread: ThreadId,
+    /// Its connection.
+    pub connection: String,
+    /// When that thread took the name: the newest keeps it.
+    pub at: Timestamp,
+}
+
+impl Store {
+    /// Looks a name up; `digest` is the keyed hash of connection or endpoint, kind
+    /// and name.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn listed(&self, digest: &str) -> Result<Option<Listed>, StoreError> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, s(format!("dir#{digest}")))
+            .key(SK, s(DIRECTORY_SK))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("GetItem", &error))?;
+        self.units
+            .count(Mechanism::Directory, false, got.consumed_capacity());
+        Ok(got.item().and_then(|item| {
+            Some(Listed {
+                thread: ThreadId::parse(text(item, THREAD)?).ok()?,
+                connection: text(item, "cn")?.to_owned(),
+                at: Timestamp(number(item, AT)?),
+            })
+        }))
+    }
+
+    /// Lists a name, unless a thread that took it later has it.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn list_name(&self, digest: &str, listed: &Listed) -> Result<bool, StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(format!("dir#{digest}")))
+            .key(SK, s(DIRECTORY_SK))
+            .update_expression("SET #t = :t, #a = :a, #cn = :cn, #ttl = :ttl")
+            .condition_expression("attribute_not_exists(#a) OR #a <= :a")
+            .expression_attribute_names("#t", THREAD)
+            .expression_attribute_names("#a", AT)
+            .expression_attribute_names("#cn", "cn")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":t", s(listed.thread.as_str()))
+            .expression_attribute_values(":a", n(listed.at.0))
+            .expression_attribute_values(":cn", s(listed.connection.clone()))
+            .expression_attribute_values(":ttl", n(listed.at.plus(DIRECTORY_KEPT).seconds_up()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        self.conditional(
+            Mechanism::Directory,
+            updated.map(|done| done.consumed_capacity),
+        )
+    }
+}

@@ -1,0 +1,327 @@
+//! Everything that must happen later: the index `due` offers candidates, the items
+//! themselves decide. And the lease by which sweeps take turns.
+
+use super::Store;
+use super::error::StoreError;
+use super::item::{
+    DATA, DUE, DUE_INDEX, DUE_SHARD, Item, PK, SK, TTL, n, number, s, shard_of, text,
+};
+use super::log::ENTRY_LIMIT;
+use super::units::Mechanism;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use baton_domain::time::DAY;
+use baton_domain::{ThreadId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A candidate of the index: what may be due, and when.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Due {
+    /// Seconds since the epoch.
+    pub at: i64,
+    /// The item's partition key.
+    pub pk: String,
+    /// The item's sort key.
+    pub sk: String,
+}
+
+/// What a candidate is, told by its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DueKind {
+    /// A thread: an armed entry, or the checkpoint.
+    Thread {
+        /// The thread.
+        id: ThreadId,
+        /// The entry that is armed; `None` is the checkpoint.
+        seq: Option<u64>,
+    },
+    /// A platform event that waits for its directory item.
+    Waiting,
+    /// Nothing this release knows.
+    Unknown,
+}
+
+impl Due {
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> DueKind {
+        if let Ok(id) = ThreadId::parse(&self.pk) {
+            return DueKind::Thread {
+                id,
+                seq: super::codec::seq_of(&self.sk),
+            };
+        }
+        if self.pk.starts_with(WAITING_PREFIX) {
+            return DueKind::Waiting;
+        }
+        DueKind::Unknown
+    }
+}
+
+const WAITING_PREFIX: &str = "wait#";
+const WAITING_SK: &str = "w";
+
+/// A platform event that has only a name of its thread that the directory does not
+/// know yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingEvent {
+    /// The endpoint it came to.
+    pub endpoint: String,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// The webhook's body.
+    pub body: String,
+}
+
+impl Store {
+    /// One page of candidates of a shard that are due at or before `until`, the
+    /// oldest first, from after `after` on.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub async fn due(
+        &self,
+        shard: u32,
+        until: i64,
+        limit: i32,
+        after: Option<&Due>,
+    ) -> Result<Vec<Due>, StoreError> {
+        let start = after.map(|due| {
+            Item::from([
+                (DUE_SHARD.to_owned(), s(shard.to_string())),
+                (DUE.to_owned(), n(due.at)),
+                (PK.to_owned(), s(due.pk.clone())),
+                (SK.to_owned(), s(due.sk.clone())),
+            ])
+        });
+        let page = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(DUE_INDEX)
+            .key_condition_expression("#ds = :ds AND #due <= :until")
+            .expression_attribute_names("#ds", DUE_SHARD)
+            .expression_attribute_names("#due", DUE)
+            .expression_attribute_values(":ds", s(shard.to_string()))
+            .expression_attribute_values(":until", n(until))
+            .limit(limit)
+            .set_exclusive_start_key(start)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("Query", &error))?;
+        self.units
+            .count(Mechanism::DueIndex, false, page.consumed_capacity());
+        Ok(page
+            .items()
+            .iter()
+            .filter_map(|item| {
+                Some(Due {
+                    at: number(item, DUE)?,
+                    pk: text(item, PK)?.to_owned(),
+                    sk: text(item, SK)?.to_owned(),
+                })
+            })
+            .collect())
+    }
+
+    /// Keeps an event until its directory item is there; `key` names the event. A
+    /// duplicate leaves the first as it is: its time to wait has begun.
+    ///
+    /// # Errors
+    /// When the table cannot be written, or the event is too large.
+    pub async fn keep_waiting(
+        &self,
+        key: &str,
+        event: &WaitingEvent,
+        next: Timestamp,
+    ) -> Result<(), StoreError> {
+        let pk = format!("{WAITING_PREFIX}{key}");
+        let data = serde_json::to_string(event).unwrap_or_default();
+        if data.len() > ENTRY_LIMIT {
+            return Err(StoreError::TooLarge(data.len()));
+        }
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(DUE_SHARD, s(shard_of(&pk)))
+            .item(DUE, n(next.seconds_up()))
+            .item(PK, s(pk))
+            .item(SK, s(WAITING_SK))
+            .item(DATA, s(data))
+            .item(TTL, n(next.plus(DAY).seconds_up()))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
+            .send()
+            .await;
+        match put {
+            Ok(done) => self
+                .units
+                .count(Mechanism::Directory, true, done.consumed_capacity()),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => {
+                    self.units.count_refused(Mechanism::Directory);
+                }
+                _ => return Err(StoreError::of("PutItem", &error)),
+            },
+        }
+        Ok(())
+    }
+
+    /// Reads a waiting event.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn waiting(&self, due: &Due) -> Result<Option<WaitingEvent>, StoreError> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, s(due.pk.clone()))
+            .key(SK, s(due.sk.clone()))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("GetItem", &error))?;
+        self.units
+            .count(Mechanism::Directory, false, got.consumed_capacity());
+        Ok(got
+            .item()
+            .and_then(|item| text(item, DATA))
+            .and_then(|data| serde_json::from_str(data).ok()))
+    }
+
+    /// Puts a waiting event off.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn put_off(&self, due: &Due, next: Timestamp) -> Result<bool, StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(due.pk.clone()))
+            .key(SK, s(due.sk.clone()))
+            .update_expression("SET #due = :next")
+            .condition_expression("#due = :read")
+            .expression_attribute_names("#due", DUE)
+            .expression_attribute_values(":next", n(next.seconds_up()))
+            .expression_attribute_values(":read", n(due.at))
+            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
+            .send()
+            .await;
+        self.conditional(
+            Mechanism::Directory,
+            updated.map(|done| done.consumed_capacity),
+        )
+    }
+
+    /// Removes a due item that is done with.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn remove_due(&self, due: &Due) -> Result<(), StoreError> {
+        let deleted = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(PK, s(due.pk.clone()))
+            .key(SK, s(due.sk.clone()))
+            .condition_expression("#due = :read")
+            .expression_attribute_names("#due", DUE)
+            .expression_attribute_values(":read", n(due.at))
+            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
+            .send()
+            .await;
+        match deleted {
+            Ok(done) => self
+                .units
+                .count(Mechanism::Directory, true, done.consumed_capacity()),
+            Err(error) => match error.as_service_error() {
+                Some(service) if service.is_conditional_check_failed_exception() => {
+                    self.units.count_refused(Mechanism::Directory);
+                }
+                _ => return Err(StoreError::of("DeleteItem", &error)),
+            },
+        }
+        Ok(())
+    }
+
+    /// Takes the sweep's lease for `owner`, whose tick came at `since`. A newer tick
+    /// always takes it: the sweep that runs sees at its next question that it has
+    /// been relieved. `false`: a newer one has it.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn take_lease(&self, owner: &str, since: Timestamp) -> Result<bool, StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(LEASE_PK))
+            .key(SK, s(LEASE_SK))
+            .update_expression("SET #o = :owner, #a = :since")
+            .condition_expression("attribute_not_exists(#a) OR #a <= :since")
+            .expression_attribute_names("#o", "o")
+            .expression_attribute_names("#a", "a")
+            .expression_attribute_values(":owner", s(owner))
+            .expression_attribute_values(":since", n(since.0))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        self.conditional(Mechanism::Lease, updated.map(|done| done.consumed_capacity))
+    }
+
+    /// Who holds the sweep's lease, and since when.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn lease(&self) -> Result<Option<(String, Timestamp)>, StoreError> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, s(LEASE_PK))
+            .key(SK, s(LEASE_SK))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("GetItem", &error))?;
+        self.units
+            .count(Mechanism::Lease, false, got.consumed_capacity());
+        Ok(got
+            .item()
+            .and_then(|item| Some((text(item, "o")?.to_owned(), Timestamp(number(item, "a")?)))))
+    }
+
+    /// Counts a conditional update; a refused condition is `false`.
+    pub(super) fn conditional<R>(
+        &self,
+        mechanism: Mechanism,
+        result: Result<
+            Option<aws_sdk_dynamodb::types::ConsumedCapacity>,
+            aws_sdk_dynamodb::error::SdkError<UpdateItemError, R>,
+        >,
+    ) -> Result<bool, StoreError> {
+        match result {
+            Ok(capacity) => {
+                self.units.count(mechanism, true, capacity.as_ref());
+                Ok(true)
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                    self.units.count_refused(mechanism);
+                    Ok(false)
+                }
+                _ => Err(StoreError::of("UpdateItem", &error)),
+            },
+        }
+    }
+}
+
+const LEASE_PK: &str = "lease#sweep";
+const LEASE_SK: &str = "l";

@@ -1,0 +1,274 @@
+//! Single items: poison records, tokens, the settings document, and idempotency
+//! keys of calls that are not about an existing thread.
+
+use super::Store;
+use super::error::StoreError;
+use super::item::{DATA, PK, SK, TTL, b, bytes, n, number, s, text};
+use super::rows::day_of;
+use super::units::Mechanism;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use baton_domain::time::DAY;
+use baton_domain::{Fingerprint, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// How long poison is kept.
+pub const POISON_KEPT: i64 = 14 * DAY;
+/// How much of a poisonous body is kept.
+pub const POISON_LIMIT: usize = 300 * 1024;
+/// How long an idempotency key holds.
+pub const KEY_KEPT: i64 = DAY;
+
+/// A webhook that could not be used: kept to be looked at and replayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poison {
+    /// The endpoint it came to.
+    pub endpoint: String,
+    /// When.
+    pub at: Timestamp,
+    /// What was wrong; nothing of the content.
+    pub problem: String,
+    /// The body, cut to [`POISON_LIMIT`].
+    pub body: Vec<u8>,
+    /// Its whole length.
+    pub length: usize,
+}
+
+/// A token's record. The token itself is not kept, only its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRecord {
+    /// A name for people.
+    pub name: String,
+    /// What its bearer may do.
+    pub role: Role,
+    /// The connections it may touch; `None` is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<Vec<String>>,
+    /// Who its bearer is, for agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// When it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+/// What a token's bearer may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Speaks as the connection's bot.
+    Bot,
+    /// Speaks as an agent.
+    Agent,
+    /// Moves control, reads everything, does not speak.
+    Admin,
+    /// Reads.
+    Reader,
+}
+
+/// What became of claiming an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyClaim {
+    /// It is ours now.
+    New,
+    /// It was used for this body: what it leads to.
+    Repeated(String),
+    /// It was used for another body.
+    OtherBody,
+}
+
+const TOKENS_PK: &str = "tokens";
+const SETTINGS_PK: &str = "settings";
+const SETTINGS_SK: &str = "current";
+
+impl Store {
+    /// Keeps a poison record. `nonce` keeps two of the same millisecond apart.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn put_poison(&self, poison: &Poison, nonce: &str) -> Result<(), StoreError> {
+        let kept = poison.body.get(..POISON_LIMIT).unwrap_or(&poison.body);
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(
+                PK,
+                s(format!("poison#{}#{}", poison.endpoint, day_of(poison.at))),
+            )
+            .item(SK, s(format!("{:014}#{nonce}", poison.at.0.max(0))))
+            .item("p", s(poison.problem.clone()))
+            .item("b", b(kept.to_vec()))
+            .item("n", n(poison.length))
+            .item(TTL, n(poison.at.plus(POISON_KEPT).seconds_up()))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("PutItem", &error))?;
+        self.units
+            .count(Mechanism::Poison, true, put.consumed_capacity());
+        Ok(())
+    }
+
+    /// The poison records of an endpoint of one day (`2026-11-20`, UTC), oldest first.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn poison(&self, endpoint: &str, day: &str) -> Result<Vec<Poison>, StoreError> {
+        let mut found = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", s(format!("poison#{endpoint}#{day}")))
+                .set_exclusive_start_key(start)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| StoreError::of("Query", &error))?;
+            self.units
+                .count(Mechanism::Poison, false, page.consumed_capacity());
+            found.extend(page.items().iter().filter_map(|item| {
+                let at = text(item, SK)?.split('#').next()?.parse().ok()?;
+                Some(Poison {
+                    endpoint: endpoint.to_owned(),
+                    at: Timestamp(at),
+                    problem: text(item, "p")?.to_owned(),
+                    body: bytes(item, "b")?.to_vec(),
+                    length: usize::try_from(number(item, "n")?).ok()?,
+                })
+            }));
+            start = page.last_evaluated_key().cloned();
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Finds a token's record by the hash of the token.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn token(&self, hash: &str) -> Result<Option<TokenRecord>, StoreError> {
+        Ok(self
+            .document(TOKENS_PK, hash)
+            .await?
+            .and_then(|data| serde_json::from_str(&data).ok()))
+    }
+
+    /// Keeps a token's record under the hash of the token.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn put_token(&self, hash: &str, record: &TokenRecord) -> Result<(), StoreError> {
+        let data = serde_json::to_string(record).unwrap_or_default();
+        self.put_document(TOKENS_PK, hash, &data).await
+    }
+
+    /// The settings document, as it was applied last.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn settings_document(&self) -> Result<Option<String>, StoreError> {
+        self.document(SETTINGS_PK, SETTINGS_SK).await
+    }
+
+    /// Replaces the settings document.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn put_settings_document(&self, data: &str) -> Result<(), StoreError> {
+        self.put_document(SETTINGS_PK, SETTINGS_SK, data).await
+    }
+
+    async fn document(&self, pk: &str, sk: &str) -> Result<Option<String>, StoreError> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, s(pk))
+            .key(SK, s(sk))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("GetItem", &error))?;
+        self.units
+            .count(Mechanism::Settings, false, got.consumed_capacity());
+        Ok(got
+            .item()
+            .and_then(|item| text(item, DATA))
+            .map(str::to_owned))
+    }
+
+    async fn put_document(&self, pk: &str, sk: &str, data: &str) -> Result<(), StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(PK, s(pk))
+            .item(SK, s(sk))
+            .item(DATA, s(data))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("PutItem", &error))?;
+        self.units
+            .count(Mechanism::Settings, true, put.consumed_capacity());
+        Ok(())
+    }
+
+    /// Claims an idempotency key of a call that is not about an existing thread;
+    /// `leads_to` is what a repetition will be answered from.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn claim_key(
+        &self,
+        key: Fingerprint,
+        body: Fingerprint,
+        leads_to: &str,
+        now: Timestamp,
+    ) -> Result<KeyClaim, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(PK, s(format!("key#{}", String::from(key))))
+            .item(SK, s("key"))
+            .item("b", s(String::from(body)))
+            .item("t", s(leads_to))
+            .item("a", n(now.0))
+            .item(TTL, n(now.plus(KEY_KEPT).seconds_up()))
+            // Expiry is a matter of the clock, not of when the item is collected.
+            .condition_expression("attribute_not_exists(pk) OR #a <= :expired")
+            .expression_attribute_names("#a", "a")
+            .expression_attribute_values(":expired", n(now.plus(-KEY_KEPT).0))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        let error = match put {
+            Ok(done) => {
+                self.units
+                    .count(Mechanism::Key, true, done.consumed_capacity());
+                return Ok(KeyClaim::New);
+            }
+            Err(error) => error,
+        };
+        let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
+        else {
+            return Err(StoreError::of("PutItem", &error));
+        };
+        self.units.count_refused(Mechanism::Key);
+        let standing = refused.item().cloned().unwrap_or_default();
+        Ok(match (text(&standing, "b"), text(&standing, "t")) {
+            (Some(used), Some(leads_to)) if used == String::from(body) => {
+                KeyClaim::Repeated(leads_to.to_owned())
+            }
+            _ => KeyClaim::OtherBody,
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! Telling the bot what the customer wrote.
+
+use crate::calls::Calls;
+use crate::settings::{Bot, BotFormat, Connection};
+use crate::store::Loaded;
+use baton_domain::time::SECOND;
+use baton_domain::{ConversationId, Entry, Event, MessageId, Place, Timestamp};
+use baton_platforms::bot::{self, BotAuth, Telling};
+use baton_platforms::signing::SigningKey;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long a bot may take to accept.
+pub const BOT_ACCEPTS_WITHIN: i64 = 15 * SECOND;
+/// A bot whose last call from this sandbox took longer is slow: the stream does not
+/// wait for it.
+const SLOW: i64 = 2 * SECOND;
+
+/// How fast bots were, seen from this sandbox.
+#[derive(Clone, Debug, Default)]
+pub struct BotSpeeds(Arc<Mutex<BTreeMap<String, i64>>>);
+
+impl BotSpeeds {
+    /// Whether this bot is known to be slow.
+    #[must_use]
+    pub fn is_slow(&self, url: &str) -> bool {
+        let speeds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        speeds.get(url).is_some_and(|millis| *millis > SLOW)
+    }
+
+    fn note(&self, url: &str, millis: i64) {
+        let mut speeds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        speeds.insert(url.to_owned(), millis);
+    }
+}
+
+/// Why a bot was not told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTold {
+    /// It answered something else than 2xx.
+    #[error("the bot answered {0}")]
+    Status(u16),
+    /// It did not answer in time, or not at all.
+    #[error("the bot did not answer")]
+    NoAnswer,
+    /// The connection has no bot.
+    #[error("the connection has no bot")]
+    NoBot,
+}
+
+/// Tells bots.
+#[derive(Clone, Debug)]
+pub struct Teller {
+    calls: Calls,
+    speeds: BotSpeeds,
+}
+
+impl Teller {
+    /// A teller through this client.
+    #[must_use]
+    pub fn new(calls: Calls) -> Self {
+        Self {
+            calls,
+            speeds: BotSpeeds::default(),
+        }
+    }
+
+    /// Whether the connection's bot is known to be slow.
+    #[must_use]
+    pub fn is_slow(&self, connection: &Connection) -> bool {
+        connection
+            .bot
+            .as_ref()
+            .is_some_and(|bot| self.speeds.is_slow(&bot.url))
+    }
+
+    /// Tells everything that the customer wrote in these entries, in order.
+    ///
+    /// # Errors
+    /// The seq of the first entry that was not told, and why.
+    pub async fn tell(
+        &self,
+        connection: &Connection,
+        loaded: &Loaded,
+        entries: &[Entry],
+    ) -> Result<(), (u64, NotTold)> {
+        for entry in entries {
+            for (index, event) in entry.events.iter().enumerate() {
+                if !matches!(event, Event::Received { .. }) {
+                    continue;
+                }
+                let place = Place(entry.seq, u32::try_from(index).unwrap_or(u32::MAX));
+                self.tell_one(connection, loaded, place, event)
+                    .await
+                    .map_err(|why| (entry.seq, why))?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_one(
+        &self,
+        connection: &Connection,
+        loaded: &Loaded,
+        place: Place,
+        event: &Event,
+    ) -> Result<(), NotTold> {
+        let (Some(bot), Some(conversation)) = (&connection.bot, &loaded.thread.conversation) else {
+            return Err(NotTold::NoBot);
+        };
+        let Event::Received {
+            at,
+            content,
+            context,
+            ..
+        } = event
+        else {
+            return Ok(());
+        };
+        let conversation_id = ConversationId::new(&loaded.id, conversation.first_seq);
+        let message_id = MessageId::new(&loaded.id, place);
+        let telling = Telling {
+            connection: &connection.id,
+            conversation_id: &conversation_id,
+            message_id: &message_id,
+            epoch: loaded.thread.epoch,
+            seq: place.0,
+            at: *at,
+            identity: &loaded.thread.identity,
+            content,
+            context,
+            source_event_id: None,
+        };
+        let now = self.calls.clock.now();
+        let call = bot::tell(format(bot), &telling, &auth(bot), now);
+        self.call(bot, &call, now).await
+    }
+
+    /// Asks a bot whether it is there; `id` is unique to this ping.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub async fn ping(&self, connection: &Connection, id: &str) -> Result<(), NotTold> {
+        let Some(bot) = &connection.bot else {
+            return Err(NotTold::NoBot);
+        };
+        let now = self.calls.clock.now();
+        let call = bot::ping(format(bot), &connection.id, id, &auth(bot), now);
+        self.call(bot, &call, now).await
+    }
+
+    async fn call(
+        &self,
+        bot: &Bot,
+        call: &baton_platforms::http::HttpCall,
+        began: Timestamp,
+    ) -> Result<(), NotTold> {
+        let timeout = Duration::from_millis(u64::try_from(BOT_ACCEPTS_WITHIN).unwrap_or_default());
+        let answered = self.calls.call(&bot.url, call, None, timeout).await;
+        self.speeds
+            .note(&bot.url, self.calls.clock.now().since(began));
+        match answered {
+            Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+            Ok(answer) => Err(NotTold::Status(answer.status)),
+            Err(_) => Err(NotTold::NoAnswer),
+        }
+    }
+}
+
+fn format(bot: &Bot) -> bot::BotFormat {
+    match bot.format {
+        BotFormat::Baton => bot::BotFormat::Baton,
+        BotFormat::Gladly => bot::BotFormat::Gladly,
+    }
+}
+
+fn auth(bot: &Bot) -> BotAuth {
+    BotAuth {
+        basic: bot
+            .basic
+            .as_ref()
+            .map(|(user, password)| (user.clone(), password.reveal().to_owned())),
+        headers: Vec::new(),
+        // Keys were checked when the settings were.
+        keys: bot
+            .signing_keys
+            .iter()
+            .filter_map(|key| SigningKey::parse(key.reveal()).ok())
+            .collect(),
+    }
+}
