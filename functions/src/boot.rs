@@ -23,6 +23,7 @@ use std::time::Duration;
 
 mod credentials;
 mod settings;
+mod trust;
 
 /// A DynamoDB request may take so long, its tries included. Webhooks are answered
 /// within 3 s on the strictest platform.
@@ -55,12 +56,14 @@ struct Aws {
 
 impl Aws {
     fn from_environment() -> Result<Self, Error> {
+        let region = required("AWS_REGION").or_else(|_| required("AWS_DEFAULT_REGION"))?;
         Ok(Self {
-            region: required("AWS_REGION").or_else(|_| required("AWS_DEFAULT_REGION"))?,
             credentials: SharedCredentialsProvider::new(credentials::FromEnvironment),
             http: aws_smithy_http_client::Builder::new()
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(trust::of_aws(&region)?)
                 .build_https(),
+            region,
             timeouts: TimeoutConfig::builder()
                 .connect_timeout(Duration::from_millis(800))
                 .operation_attempt_timeout(STORE_TRY)
@@ -135,15 +138,17 @@ async fn core(aws: &Aws) -> Result<Core, Error> {
 }
 
 fn calls() -> Result<Calls, Error> {
-    // An error only where a provider is installed already.
-    let _installed = rustls::crypto::ring::default_provider().install_default();
     // The reserved concurrency of every function that calls a platform.
     let concurrency = std::env::var("BATON_PLATFORM_CONCURRENCY").unwrap_or_default();
     let sandboxes = concurrency
         .split(',')
         .filter_map(|part| part.trim().parse::<u32>().ok())
         .sum();
-    Ok(Calls::new(Clock::real(), sandboxes)?)
+    Ok(Calls::with_tls(
+        trust::of_the_web()?,
+        Clock::real(),
+        sandboxes,
+    )?)
 }
 
 /// Logs as JSON on standard output, at the level of `RUST_LOG`; and a panic hook

@@ -82,6 +82,15 @@ impl HttpRequest {
         })
     }
 
+    /// The names of all query parameters, decoded.
+    #[must_use]
+    pub fn query_names(&self) -> Vec<String> {
+        let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
+        pairs
+            .map(|pair| decode(pair.split('=').next().unwrap_or(pair)))
+            .collect()
+    }
+
     /// The body's bytes, decoded from the transport.
     ///
     /// # Errors

@@ -4,11 +4,18 @@
 //! | module | subject |
 //! |---|---|
 //! | [`http`] | requests and answers of API Gateway |
+//! | [`handlers`] | the entry point of each function behind HTTP |
 //! | [`webhooks`] | inbound webhooks |
+//! | [`api`], [`problem`] | the Baton API and its problem documents |
+//! | [`gladly_face`] | the Gladly-compatible face |
 //! | [`streams`] | the stream's consumers and the sweep |
 //! | [`boot`] | start-up on Lambda |
 
+pub mod api;
 pub mod boot;
+pub mod gladly_face;
+pub mod handlers;
 pub mod http;
+pub mod problem;
 pub mod streams;
 pub mod webhooks;

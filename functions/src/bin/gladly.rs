@@ -1,13 +1,8 @@
 //! Gladly's webhook.
 
-use baton_functions::{boot, webhooks};
-use baton_hub::settings::Platform;
+use baton_functions::{boot, handlers};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let core = boot::inbound().await?;
-    boot::serve_http(core, async |core, request| {
-        webhooks::receive(&core, Platform::Gladly, &request).await
-    })
-    .await
+    boot::serve_http(boot::inbound().await?, handlers::gladly).await
 }

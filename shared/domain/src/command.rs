@@ -60,8 +60,9 @@ pub enum Command {
         work: Place,
         /// What became of it.
         result: WorkResult,
-        /// The owner is out of time and lets go, whatever is left.
-        end_claim: bool,
+        /// The end of the owner's own claim, where it is out of time and lets go,
+        /// whatever is left. A claim that another owner has taken since stands.
+        end_claim: Option<Timestamp>,
     },
     /// The bot could not be told of this entry.
     TellFailed {

@@ -2,8 +2,8 @@
 //! what is still to do.
 //!
 //! Nothing here does I/O, waits, reads a clock, draws randomness or looks at the
-//! environment. Its heart is two functions: [`decide`] turns a command into
-//! events or a rejection, [`apply`] folds an event into the state.
+//! environment. Its heart is two functions: [`decide()`] turns a command into
+//! events or a rejection, [`apply()`] folds an event into the state.
 //!
 //! | module | subject |
 //! |---|---|

@@ -10,7 +10,7 @@ pub use requests::{Asked, ControlStatus, Delivery, MessageStatus, RequestMeta};
 use crate::core::{Core, RunError};
 use crate::deliver::Deliverer;
 use crate::settings::{Caller, Connection, Settings};
-use crate::source::TokenCache;
+use crate::source::{SourceError, TokenCache};
 use crate::store::records::Role;
 use crate::store::{Loaded, StoreError};
 use baton_domain::{Actor, ConversationId, Rejection, ThreadId};
@@ -150,11 +150,18 @@ impl Api {
         thread: &ThreadId,
         conversation: Option<ConversationId>,
     ) -> Result<Target, ApiError> {
-        let settings = self.settings().await?;
         let loaded = self.core.store.load(thread).await?;
         let connection = loaded.thread.identity.connection.clone();
+        let settings = self.core.settings_with(&connection).await;
+        let settings = settings.map_err(settings_failed)?;
         let known = settings.connections.contains_key(&connection) && caller.may_touch(&connection);
-        if !known || loaded.thread.conversation.is_none() {
+        let Some(present) = loaded.thread.conversation.as_ref().filter(|_| known) else {
+            return Err(ApiError::NotFound);
+        };
+        if let Some(named) = &conversation
+            && named.first_seq() != present.first_seq
+            && !self.began(named, present.first_seq).await?
+        {
             return Err(ApiError::NotFound);
         }
         Ok(Target {
@@ -163,6 +170,16 @@ impl Api {
             loaded,
             conversation,
         })
+    }
+
+    /// Whether this earlier conversation ever was: its opening is in the log.
+    async fn began(&self, named: &ConversationId, present: u64) -> Result<bool, ApiError> {
+        let seq = named.first_seq();
+        if seq == 0 || seq > present {
+            return Ok(false);
+        }
+        let entry = self.core.store.entry(named.thread(), seq).await?;
+        Ok(entry.is_some_and(|entry| entry.conversation == seq))
     }
 
     /// The thread that a platform's own id of the conversation leads to, for faces
@@ -199,11 +216,13 @@ impl Api {
     /// # Errors
     /// [`ApiError::Unavailable`] when they cannot be had.
     pub async fn settings(&self) -> Result<Arc<Settings>, ApiError> {
-        self.core.settings().await.map_err(|error| {
-            tracing::error!(error = %error, "an API call failed on the settings");
-            ApiError::Unavailable
-        })
+        self.core.settings().await.map_err(settings_failed)
     }
+}
+
+fn settings_failed(error: SourceError) -> ApiError {
+    tracing::error!(error = %error, "an API call failed on the settings");
+    ApiError::Unavailable
 }
 
 /// Who a caller acts as.

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 /// EventBridge takes at most this many entries a request.
 const ENTRIES_A_REQUEST: usize = 10;
+/// And at most so many bytes a request: its limit is on the sum of its entries, 256 KB
+/// by the API reference of PutEvents, names and source included.
+const BYTES_A_REQUEST: usize = 240 * 1024;
 /// How often failed entries are sent again before the batch waits.
 const TRIES: u32 = 3;
 /// The source of every event of the hub.
@@ -47,6 +50,32 @@ impl From<&Fact> for BusEvent {
     }
 }
 
+/// The largest detail that the bus takes.
+pub const DETAIL_LIMIT: usize = 200 * 1024;
+
+/// Cuts events into requests by number and size.
+fn requests(events: &[BusEvent], places: &[usize]) -> Vec<Vec<usize>> {
+    let mut requests: Vec<Vec<usize>> = Vec::new();
+    let mut bytes = 0;
+    for place in places {
+        // Source and bus name are short; 256 bytes are more than they need.
+        let size = events.get(*place).map_or(0, |event| {
+            event.detail.len() + event.detail_type.len() + 256
+        });
+        match requests.last_mut() {
+            Some(last) if last.len() < ENTRIES_A_REQUEST && bytes + size <= BYTES_A_REQUEST => {
+                last.push(*place);
+                bytes += size;
+            }
+            _ => {
+                requests.push(vec![*place]);
+                bytes = size;
+            }
+        }
+    }
+    requests
+}
+
 impl Bus {
     /// The bus of this name through this client.
     #[must_use]
@@ -72,8 +101,8 @@ impl Bus {
                 tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
             }
             let mut failed = Vec::new();
-            for places in left.chunks(ENTRIES_A_REQUEST) {
-                match self.request(events, places).await {
+            for places in requests(events, &left) {
+                match self.request(events, &places).await {
                     Ok(refused) => {
                         for (place, why) in refused {
                             failed.push(place);
@@ -127,5 +156,26 @@ impl Bus {
             .zip(answer.entries())
             .filter_map(|(place, entry)| Some((*place, entry.error_code()?.to_owned())))
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_cut_by_number_and_by_size() {
+        let event = |bytes| BusEvent {
+            detail_type: "message.received".to_owned(),
+            detail: "x".repeat(bytes),
+        };
+        let small: Vec<BusEvent> = (0..25).map(|_| event(100)).collect();
+        let places: Vec<usize> = (0..25).collect();
+        let cut = requests(&small, &places);
+        assert_eq!(cut.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 5]);
+        assert_eq!(cut.concat(), places);
+        // bites: ten slices of 160 KB in one request, which is refused as a whole.
+        let large: Vec<BusEvent> = (0..4).map(|_| event(160 * 1024)).collect();
+        assert_eq!(requests(&large, &[0, 1, 3]), [[0], [1], [3]]);
     }
 }

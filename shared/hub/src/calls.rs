@@ -2,7 +2,11 @@
 
 use crate::clock::Clock;
 use crate::rates::Rates;
+use baton_domain::Timestamp;
+use baton_domain::time::SECOND;
 use baton_platforms::http::{Credentials, HttpCall, Method, Reply};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How much of an answer is read. Gladly's list of a long session's messages is the
@@ -15,6 +19,34 @@ pub struct Calls {
     client: reqwest::Client,
     pub(crate) rates: Rates,
     pub(crate) clock: Clock,
+    speeds: Speeds,
+}
+
+/// A receiver whose last call from this sandbox took longer is slow: the stream does
+/// not wait for it.
+const SLOW: i64 = 2 * SECOND;
+/// How long it counts as slow. A sandbox that leaves a receiver's work to the sweep
+/// learns nothing new of it, so what it knows ends.
+const SLOW_FOR: i64 = 30 * SECOND;
+
+/// Receivers that were slow, and until when they count so.
+#[derive(Clone, Debug, Default)]
+struct Speeds(Arc<Mutex<BTreeMap<String, Timestamp>>>);
+
+impl Speeds {
+    fn is_slow(&self, base: &str, now: Timestamp) -> bool {
+        let slow = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slow.get(base).is_some_and(|until| now < *until)
+    }
+
+    fn note(&self, base: &str, took: i64, now: Timestamp) {
+        let mut slow = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if took > SLOW {
+            slow.insert(base.to_owned(), now.plus(SLOW_FOR));
+        } else {
+            slow.remove(base);
+        }
+    }
 }
 
 /// An answer of a platform or bot.
@@ -47,29 +79,62 @@ pub enum NoAnswer {
     /// It certainly never reached the other side.
     #[error("no connection")]
     NotSent,
+    /// It was not made: there was no time left for it.
+    #[error("no time left")]
+    NoTime,
     /// It may have had its effect.
     #[error("no answer")]
     Unknown,
 }
 
+fn client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_idle_timeout(Duration::from_secs(10))
+        .connect_timeout(Duration::from_secs(3))
+        .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
+}
+
 impl Calls {
-    /// A client whose idle connections are dropped before a frozen sandbox could
-    /// find them dead, and that never follows redirects.
+    /// A client that trusts whom the system trusts. Idle connections are dropped
+    /// before a frozen sandbox could find them dead; redirects are never followed.
     ///
     /// # Errors
     /// When the TLS set-up fails.
     pub fn new(clock: Clock, concurrency: u32) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_idle_timeout(Duration::from_secs(10))
-            .connect_timeout(Duration::from_secs(3))
-            .user_agent(concat!("baton/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        Self::over(client(), clock, concurrency)
+    }
+
+    /// The same with a TLS configuration of the caller's: a `rustls::ClientConfig` of
+    /// the version of rustls that reqwest is built with.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn with_tls(
+        tls: impl std::any::Any,
+        clock: Clock,
+        concurrency: u32,
+    ) -> Result<Self, reqwest::Error> {
+        Self::over(client().tls_backend_preconfigured(tls), clock, concurrency)
+    }
+
+    fn over(
+        client: reqwest::ClientBuilder,
+        clock: Clock,
+        concurrency: u32,
+    ) -> Result<Self, reqwest::Error> {
         Ok(Self {
-            client,
+            client: client.build()?,
             rates: Rates::new(concurrency),
             clock,
+            speeds: Speeds::default(),
         })
+    }
+
+    /// Whether what is at `base` is known to be slow.
+    #[must_use]
+    pub fn is_slow(&self, base: &str) -> bool {
+        self.speeds.is_slow(base, self.clock.now())
     }
 
     /// Makes a call to `base` and waits at most `timeout` for its answer.
@@ -77,6 +142,20 @@ impl Calls {
     /// # Errors
     /// [`NoAnswer`] when none came.
     pub async fn call(
+        &self,
+        base: &str,
+        call: &HttpCall,
+        credentials: Option<&Credentials>,
+        timeout: Duration,
+    ) -> Result<Answered, NoAnswer> {
+        let began = self.clock.now();
+        let answered = self.make(base, call, credentials, timeout).await;
+        let ended = self.clock.now();
+        self.speeds.note(base, ended.since(began), ended);
+        answered
+    }
+
+    async fn make(
         &self,
         base: &str,
         call: &HttpCall,
@@ -139,5 +218,21 @@ impl Calls {
             location,
             retry_after,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_is_slow_after_a_slow_call_and_not_for_ever() {
+        let speeds = Speeds::default();
+        speeds.note("bot", SLOW + 1, Timestamp(0));
+        assert!(speeds.is_slow("bot", Timestamp(SLOW_FOR - 1)));
+        // bites: remembering a slow call without an end.
+        assert!(!speeds.is_slow("bot", Timestamp(SLOW_FOR)));
+        speeds.note("bot", 20, Timestamp(0));
+        assert!(!speeds.is_slow("bot", Timestamp(1)));
     }
 }

@@ -74,7 +74,8 @@ mod span;
 #[cfg(feature = "config")]
 mod timers;
 
-#[cfg(all(test, feature = "config"))]
+#[cfg(test)]
+#[cfg(feature = "config")]
 mod tests;
 
 pub use document::{BadDocument, from_document, to_document};

@@ -4,11 +4,12 @@
 use crate::clock::Clock;
 use crate::settings::{Connection, Settings};
 use crate::source::SettingsCache;
-use crate::store::{Appended, Loaded, Store, StoreError};
+use crate::store::{Appended, Loaded, Mechanism, Store, StoreError};
 use baton_domain::decide::NEWS_REACHES_BACK;
 use baton_domain::time::{DAY, HOUR, MINUTE, SECOND};
 use baton_domain::{
-    Command, Entry, Event, Fingerprint, IdKey, KeyUse, Rejection, ThreadId, Timestamp, decide, plan,
+    Command, Entry, Event, Fingerprint, IdKey, KeyUse, Rejection, Thread, ThreadId, Timestamp,
+    decide, plan,
 };
 use std::sync::Arc;
 
@@ -52,6 +53,78 @@ impl Core {
     /// When they have never been loaded and cannot be.
     pub async fn settings(&self) -> Result<Arc<Settings>, crate::source::SourceError> {
         self.settings.get(&self.clock).await
+    }
+
+    /// The settings, which shall know this connection: where they do not, it may have
+    /// been added since they were read, and they are read again, though not often.
+    ///
+    /// # Errors
+    /// When they have never been loaded and cannot be.
+    pub async fn settings_with(
+        &self,
+        connection: &str,
+    ) -> Result<Arc<Settings>, crate::source::SourceError> {
+        let settings = self.settings().await?;
+        if connection.is_empty() || settings.connections.contains_key(connection) {
+            return Ok(settings);
+        }
+        Ok(self.newer_settings(settings).await)
+    }
+
+    /// Settings newer than these, where there are, asked for at most every few seconds.
+    pub(crate) async fn newer_settings(&self, than: Arc<Settings>) -> Arc<Settings> {
+        self.settings.newer(&self.clock, than).await
+    }
+
+    /// A thread as it was at the end of an earlier conversation of it; `None` where it
+    /// has no conversation that began at this entry. Its opening says all that a
+    /// conversation begins with, so that its own entries are enough.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn as_of(&self, id: &ThreadId, first_seq: u64) -> Result<Option<Loaded>, StoreError> {
+        let Some(before) = first_seq.checked_sub(1).filter(|_| first_seq <= LAST_SEQ) else {
+            return Ok(None);
+        };
+        let mut past = Loaded {
+            id: id.clone(),
+            thread: Thread {
+                seq: before,
+                ..Thread::default()
+            },
+            tail: Vec::new(),
+            folded: 0,
+            checkpoint_seq: 0,
+            checkpoint_schema: 0,
+            checkpoint_due: None,
+        };
+        loop {
+            let from = past.thread.seq + 1;
+            let page = self
+                .store
+                .entries(id, from, ENTRIES_A_PAGE, Mechanism::Read)
+                .await?;
+            let full = page.len() >= ENTRIES_A_PAGE;
+            let read = page.len();
+            let of_it = page
+                .into_iter()
+                .take_while(|entry| entry.conversation == first_seq);
+            let mut folded = 0;
+            past.tail.clear();
+            for entry in of_it {
+                past.push(entry);
+                folded += 1;
+            }
+            if !full || folded < read {
+                break;
+            }
+        }
+        let found = past
+            .thread
+            .conversation
+            .as_ref()
+            .is_some_and(|conversation| conversation.first_seq == first_seq);
+        Ok(found.then_some(past))
     }
 
     /// Runs a command against a thread: decides, appends, and where another entry
@@ -208,7 +281,7 @@ impl Core {
     }
 
     /// A key that may have been dropped is searched in the log of the last 24 h.
-    async fn look_up_key(
+    pub(crate) async fn look_up_key(
         &self,
         id: &ThreadId,
         command: &mut Command,
@@ -255,6 +328,11 @@ fn key_of(event: &Event) -> Option<KeyUse> {
         _ => None,
     }
 }
+
+/// How many entries are read at once.
+const ENTRIES_A_PAGE: usize = 200;
+/// Keys of entries have ten digits.
+pub(crate) const LAST_SEQ: u64 = 9_999_999_999;
 
 /// How long an API call may take until it is answered with what is known.
 pub const CALL_ANSWERS_WITHIN: i64 = 8 * SECOND;

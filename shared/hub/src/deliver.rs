@@ -10,7 +10,7 @@ use crate::settings::{Connection, Platform, Settings};
 use crate::store::{Loaded, StoreError};
 use baton_domain::time::SECOND;
 use baton_domain::{
-    Actor, Command, ControlAsk, Event, NotOurs, Parcel, ParcelLine, Place, Timestamp, Work,
+    Actor, Command, ControlAsk, Entry, Event, NotOurs, Parcel, ParcelLine, Place, Timestamp, Work,
     WorkKind, WorkResult,
 };
 use std::time::Duration;
@@ -21,8 +21,12 @@ pub const CLAIM: i64 = 10 * SECOND;
 pub const RELAY_CLAIM: i64 = 30 * SECOND;
 /// A call ends this long before its claim.
 const CALL_ENDS_BEFORE: i64 = 2 * SECOND;
-/// No call starts with less than this left.
-const CALL_NEEDS: i64 = 4 * SECOND;
+/// No call starts with less than this until it would have to end: 4 s before the end
+/// of the claim.
+pub(crate) const CALL_NEEDS: i64 = 2 * SECOND;
+/// Appending an outcome takes time, too: an owner that would be out of time right after
+/// it ends its claim with it, instead of leaving it to run out.
+const APPEND_TAKES: i64 = 500;
 /// The first wait after a failure; it doubles, with full jitter.
 const BACKOFF: i64 = 400;
 /// The longest wait between attempts.
@@ -39,6 +43,22 @@ pub struct Deliverer {
     pub core: Core,
     /// The HTTP client.
     pub calls: Calls,
+}
+
+/// A claim that is ours, and how long calls may be made under it.
+#[derive(Clone, Copy, Debug)]
+struct Ownership {
+    /// The end of the claim, which is also its name: outcomes end this one only.
+    claim_until: Timestamp,
+    /// Every call has ended by then.
+    calls_end: Timestamp,
+}
+
+impl Ownership {
+    /// Whether a call may start after `wait` milliseconds from `now`.
+    fn has_time(&self, now: Timestamp, wait: i64) -> bool {
+        self.calls_end.since(now.plus(wait)) >= CALL_NEEDS
+    }
 }
 
 /// One attempt's result: what became of it, or that it may be tried again.
@@ -77,9 +97,30 @@ impl Deliverer {
         &self,
         settings: &Settings,
         connection: &Connection,
-        mut loaded: Loaded,
+        loaded: Loaded,
         claim_until: Timestamp,
     ) -> Result<Loaded, StoreError> {
+        self.work_off_until(settings, connection, loaded, claim_until, claim_until)
+            .await
+    }
+
+    /// Like [`Deliverer::work_off`], with all calls ended by `calls_end`, for a caller
+    /// that must answer earlier than its claim ends.
+    ///
+    /// # Errors
+    /// When the table fails.
+    pub(crate) async fn work_off_until(
+        &self,
+        settings: &Settings,
+        connection: &Connection,
+        mut loaded: Loaded,
+        claim_until: Timestamp,
+        calls_end: Timestamp,
+    ) -> Result<Loaded, StoreError> {
+        let own = Ownership {
+            claim_until,
+            calls_end: calls_end.min(claim_until.plus(-CALL_ENDS_BEFORE)),
+        };
         loop {
             let now = self.core.clock.now();
             if loaded.thread.claimed_until != Some(claim_until) {
@@ -88,23 +129,26 @@ impl Deliverer {
             let Some(work) = loaded.thread.outbox.first().cloned() else {
                 return Ok(loaded);
             };
-            if claim_until.since(now) < CALL_NEEDS {
+            if !own.has_time(now, 0) {
                 return Ok(loaded);
             }
             if let Some(wait) = work.not_before.filter(|at| *at > now) {
-                if claim_until.since(wait) < CALL_NEEDS {
+                if !own.has_time(wait, 0) {
                     return Ok(loaded);
                 }
                 self.core.clock.sleep_until(wait).await;
+                // Control may have changed meanwhile.
+                loaded = self.core.store.load(&loaded.id).await?;
+                continue;
             }
             let place = work.place;
             let (result, end_claim, read_again) = self
-                .attempt_until_settled(settings, connection, loaded, work, claim_until)
+                .attempt_until_settled(settings, connection, loaded, work, own)
                 .await?;
             loaded = read_again;
             let Some(result) = result else { continue };
             loaded = self
-                .settle(connection, loaded, place, result, end_claim, claim_until)
+                .settle(connection, loaded, place, result, end_claim, own)
                 .await?;
         }
     }
@@ -117,7 +161,7 @@ impl Deliverer {
         connection: &Connection,
         mut loaded: Loaded,
         mut work: Work,
-        claim_until: Timestamp,
+        own: Ownership,
     ) -> Result<(Option<WorkResult>, bool, Loaded), StoreError> {
         let mut failures = 0u32;
         loop {
@@ -126,16 +170,16 @@ impl Deliverer {
                 connection,
                 loaded: &loaded,
                 work: &work,
-                deadline: claim_until.plus(-CALL_ENDS_BEFORE),
+                deadline: own.calls_end,
                 link,
             };
             let attempt = self.attempt(&task).await?;
             let now = self.core.clock.now();
-            let left = |wait: i64| claim_until.since(now.plus(wait)) >= CALL_NEEDS;
+            let left = |wait: i64| own.has_time(now, wait);
             let wait = match attempt {
                 Attempt::Settled(result) => {
                     // Out of time for the next: the relay takes over from this record.
-                    return Ok((Some(result), !left(0), loaded));
+                    return Ok((Some(result), !left(APPEND_TAKES), loaded));
                 }
                 Attempt::Unknown => {
                     work.unknown = true;
@@ -158,12 +202,11 @@ impl Deliverer {
                     let wait = wait.unwrap_or_else(|| self.backoff(failures));
                     if !left(wait) {
                         let not_before = now.plus(wait.max(2 * SECOND));
-                        let result = WorkResult::Retry {
-                            not_before,
-                            failure,
-                            detail,
-                        };
-                        return Ok((Some(result), true, loaded));
+                        return Ok((
+                            Some(put_off(&work, not_before, failure, detail)),
+                            true,
+                            loaded,
+                        ));
                     }
                     wait
                 }
@@ -172,7 +215,7 @@ impl Deliverer {
             let unknown = work.unknown;
             loaded = self.core.store.load(&loaded.id).await?;
             match loaded.thread.work(work.place) {
-                Some(still) if loaded.thread.claimed_until == Some(claim_until) => {
+                Some(still) if loaded.thread.claimed_until == Some(own.claim_until) => {
                     work = still.clone();
                     work.unknown |= unknown;
                 }
@@ -233,15 +276,15 @@ impl Deliverer {
         work: Place,
         result: WorkResult,
         end_claim: bool,
-        claim_until: Timestamp,
+        own: Ownership,
     ) -> Result<Loaded, StoreError> {
         let command = Command::Outcome {
             work,
             result,
-            end_claim,
+            end_claim: end_claim.then_some(own.claim_until),
         };
         // An outcome must get into the log; it is fought for beyond the claim.
-        let give_up = claim_until.plus(10 * SECOND);
+        let give_up = own.claim_until.plus(10 * SECOND);
         match self.core.run(loaded, connection, command, give_up).await {
             Ok(ran) => Ok(ran.loaded),
             Err(RunError::Rejected(_, loaded)) => Ok(*loaded),
@@ -270,7 +313,7 @@ impl Deliverer {
             .run(loaded, connection, Command::Claim { until }, until)
             .await
         {
-            Ok(ran) if ran.entry.is_some() => {
+            Ok(ran) if ran.entry.as_ref().and_then(claimed_by) == Some(until) => {
                 self.work_off(settings, connection, ran.loaded, until).await
             }
             Ok(ran) => Ok(ran.loaded),
@@ -352,6 +395,30 @@ impl Deliverer {
     }
 }
 
+/// What an owner out of time says of work that its last attempt did not settle. That
+/// an attempt before the last may have succeeded must not be forgotten with it: the
+/// next owner would send again without reading back.
+fn put_off(work: &Work, not_before: Timestamp, failure: bool, detail: String) -> WorkResult {
+    if work.unknown {
+        WorkResult::Unknown { not_before }
+    } else {
+        WorkResult::Retry {
+            not_before,
+            failure,
+            detail,
+        }
+    }
+}
+
+/// The end of the claim that this entry takes. Two sandboxes may ask for the same
+/// millisecond: only whose own entry has the claim owns it.
+pub(crate) fn claimed_by(entry: &Entry) -> Option<Timestamp> {
+    entry.events.iter().find_map(|event| match event {
+        Event::Claimed { until } => Some(*until),
+        _ => None,
+    })
+}
+
 fn line(at: Timestamp, event: &Event) -> Option<ParcelLine> {
     let (from, content) = match event {
         Event::Received { content, .. } => ("customer", content),
@@ -389,4 +456,44 @@ pub(crate) fn time_left(now: Timestamp, deadline: Timestamp) -> Duration {
 /// Who has a thread, in one phrase, for logs.
 pub(crate) fn not_ours(now: NotOurs) -> Attempt {
     Attempt::Settled(WorkResult::NotOurs { now })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(unknown: bool) -> Work {
+        Work {
+            place: Place(3, 0),
+            kind: WorkKind::Message,
+            epoch: 1,
+            since: Timestamp(0),
+            failing_since: None,
+            not_before: None,
+            unknown,
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_may_have_succeeded_is_not_forgotten_by_one_that_failed() {
+        let later = Timestamp(9_000);
+        let told = put_off(&work(true), later, true, "429".to_owned());
+        // bites: an owner out of time that reports only its last attempt; the next one
+        // sends again without reading back.
+        assert_eq!(told, WorkResult::Unknown { not_before: later });
+        let told = put_off(&work(false), later, true, "429".to_owned());
+        assert!(matches!(told, WorkResult::Retry { failure: true, .. }));
+    }
+
+    #[test]
+    fn no_call_starts_that_could_not_end_in_time() {
+        let own = Ownership {
+            claim_until: Timestamp(10_000),
+            calls_end: Timestamp(8_000),
+        };
+        // 4 s before the end of the claim, and not a millisecond later.
+        assert!(own.has_time(Timestamp(6_000), 0));
+        assert!(!own.has_time(Timestamp(6_001), 0));
+        assert!(!own.has_time(Timestamp(5_000), 1_001));
+    }
 }

@@ -59,7 +59,8 @@ pub fn iso(at: Timestamp) -> String {
 }
 
 /// The facts of an entry, in order. `with_text`: whether messages carry what they
-/// say; without it they carry only what kind of content it is.
+/// say; without it they carry only what kind of content it is, and neither a platform's
+/// words about a failure nor its id of a message.
 #[must_use]
 pub fn facts(thread: &ThreadId, entry: &Entry, with_text: bool) -> Vec<Fact> {
     let conversation =
@@ -144,12 +145,13 @@ fn data(thread: &ThreadId, place: Place, event: &Event, with_text: bool) -> Valu
             "content": content_json(content, with_text),
         }),
         Event::Sent { work, id } => {
-            json!({ "message": message(thread, *work), "platform_message": id })
+            // WhatsApp's ids of messages have the customer's number in them.
+            json!({ "message": message(thread, *work), "platform_message": id.as_ref().filter(|_| with_text) })
         }
         Event::Failed { work, why, detail } => json!({
             "message": message(thread, *work),
             "why": failure_word(*why),
-            "detail": detail,
+            "detail": words(detail, with_text),
         }),
         Event::Unknown { work, .. } => json!({ "message": message(thread, *work) }),
         Event::ControlRequested { by, ask, .. } => {
@@ -175,7 +177,7 @@ fn data(thread: &ThreadId, place: Place, event: &Event, with_text: bool) -> Valu
             }
         }
         Event::ControlFailed { work, detail } => {
-            json!({ "request": message(thread, *work), "detail": detail })
+            json!({ "request": message(thread, *work), "detail": words(detail, with_text) })
         }
         Event::Asked { by } => json!({ "app": by }),
         Event::Assigned { agent } => json!({ "agent": agent }),
@@ -196,6 +198,11 @@ fn data(thread: &ThreadId, place: Place, event: &Event, with_text: bool) -> Valu
     }
 }
 
+/// Words of a platform may quote the message or name the customer.
+fn words(detail: &str, with_text: bool) -> Option<&str> {
+    Some(detail).filter(|_| with_text)
+}
+
 /// The word for a failure in the API and in events.
 #[must_use]
 pub fn failure_word(why: Failure) -> &'static str {
@@ -205,5 +212,73 @@ pub fn failure_word(why: Failure) -> &'static str {
         Failure::GaveUp => "gave_up",
         Failure::NotOurs => "not_ours",
         Failure::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baton_domain::{CommandId, IdKey, Identity, Leaves};
+
+    #[test]
+    fn without_text_nothing_personal_is_told() {
+        let canary = || "canary-4711".to_owned();
+        let work = Place(1, 0);
+        let identity = Identity {
+            connection: "shop".to_owned(),
+            name: canary(),
+            customer: Some(canary()),
+            conversation: Some(canary()),
+            ..Identity::default()
+        };
+        let events = vec![
+            Event::Opened {
+                identity: identity.clone(),
+                holder: Holder::Bot,
+                epoch: 1,
+            },
+            Event::Renamed { identity },
+            Event::Received {
+                event: baton_domain::Fingerprint::of(&[b"1"]),
+                at: Timestamp(1_000),
+                id: canary(),
+                content: Content::text("canary-4711"),
+                context: [("URL".to_owned(), canary())].into(),
+            },
+            Event::Sent {
+                work,
+                id: Some(canary()),
+            },
+            Event::Failed {
+                work,
+                why: Failure::Refused,
+                detail: canary(),
+            },
+            Event::ControlFailed {
+                work,
+                detail: canary(),
+            },
+        ];
+        let entry = Entry {
+            seq: 1,
+            at: Timestamp(1_000),
+            command: CommandId("c".to_owned()),
+            connection: "shop".to_owned(),
+            conversation: 1,
+            epoch: 1,
+            events,
+            leaves: Leaves::default(),
+            due: None,
+        };
+        let thread = IdKey::new([7; 32]).thread("shop", "canary-4711");
+        let told = |with_text| -> String {
+            let facts = facts(&thread, &entry, with_text);
+            facts
+                .iter()
+                .map(|fact| fact.to_json().to_string())
+                .collect()
+        };
+        assert!(!told(false).contains("canary"), "{}", told(false));
+        assert!(told(true).contains("canary"));
     }
 }

@@ -53,6 +53,11 @@ impl Core {
                 return Reception::Unavailable;
             }
         };
+        // An endpoint may have been added since the settings were read.
+        let settings = match settings.endpoints.contains_key(&webhook.endpoint) {
+            true => settings,
+            false => self.newer_settings(settings).await,
+        };
         let endpoint = settings
             .endpoints
             .get(&webhook.endpoint)

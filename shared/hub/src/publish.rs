@@ -1,11 +1,12 @@
 //! What may be late: from the stream, the bus, conversation rows, directory items,
 //! and arming threads whose claim got no outcome.
 
-use crate::bus::{Bus, BusEvent};
+use crate::bus::{Bus, BusEvent, DETAIL_LIMIT};
 use crate::core::{Core, RunError};
 use crate::facts::facts;
 use crate::inbound::directory_digest;
 use crate::settings::{Connection, Settings};
+use crate::source::SourceError;
 use crate::store::directory::Listed;
 use crate::store::rows::Row;
 use crate::store::{Loaded, StoreError};
@@ -13,6 +14,8 @@ use crate::stream::{Appended, BatchAnswer, StreamBatch, by_thread, entries};
 use baton_domain::time::SECOND;
 use baton_domain::timers::relied_on;
 use baton_domain::{Command, ConversationId, Entry, Event, Identity, ThreadId, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// How often arming is tried against others that arm, too.
 const ARM_TRIES: u32 = 4;
@@ -34,22 +37,53 @@ impl Publisher {
             .iter()
             .map(|appended| appended.sequence_number.clone())
             .collect();
-        let settings = match self.core.settings().await {
+        // Settings that know the newest connection of the batch: what may go on the bus,
+        // and where names are listed, depends on them.
+        let settings = match self.settings_for(&entries).await {
             Ok(settings) => settings,
             Err(error) => {
                 tracing::error!(error = %error, "a batch waits for the settings");
                 return BatchAnswer::from_first(&order, &order);
             }
         };
-        let mut failed = Vec::new();
+        let mut running = Vec::new();
         for (thread, appended) in by_thread(entries.clone()) {
-            if let Err(error) = self.thread(&settings, &thread, &appended).await {
-                tracing::warn!(thread = %thread, error = %error, "a record will come again");
-                failed.extend(appended.first().map(|first| first.sequence_number.clone()));
+            let first = appended.first().map(|first| first.sequence_number.clone());
+            let (publisher, settings, id) = (self.clone(), settings.clone(), thread.clone());
+            // A task of its own, so that the threads go side by side and a panic stays
+            // inside one.
+            let task =
+                tokio::spawn(async move { publisher.thread(&settings, &id, &appended).await });
+            running.push((thread, first, task));
+        }
+        let mut failed = Vec::new();
+        for (thread, first, task) in running {
+            match task.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(thread = %thread, error = %error, "a record will come again");
+                    failed.extend(first);
+                }
+                // It would come to the same again, and block the shard.
+                Err(stopped) => {
+                    tracing::error!(thread = %thread, panicked = stopped.is_panic(), "publishing stopped");
+                }
             }
         }
         failed.extend(self.to_bus(&settings, &entries).await);
         BatchAnswer::from_first(&order, &failed)
+    }
+
+    async fn settings_for(&self, entries: &[Appended]) -> Result<Arc<Settings>, SourceError> {
+        let settings = self.core.settings().await?;
+        let unknown = entries
+            .iter()
+            .map(|appended| appended.entry.connection.as_str())
+            .find(|id| !settings.connections.contains_key(*id));
+        match unknown {
+            Some(connection) => self.core.settings_with(connection).await,
+            None => Ok(settings),
+        }
     }
 
     /// Puts the facts of these entries on the bus; returns the records of those that
@@ -62,8 +96,15 @@ impl Publisher {
                 .connections
                 .get(&appended.entry.connection)
                 .is_some_and(|connection| connection.text_on_bus);
-            for fact in facts(&appended.thread, &appended.entry, with_text) {
-                events.push(BusEvent::from(&fact));
+            let told = facts(&appended.thread, &appended.entry, with_text);
+            let bare = facts(&appended.thread, &appended.entry, false);
+            for (fact, bare) in told.iter().zip(&bare) {
+                let mut event = BusEvent::from(fact);
+                // What the bus cannot take must not hold up all that comes after it.
+                if event.detail.len() > DETAIL_LIMIT {
+                    event = BusEvent::from(bare);
+                }
+                events.push(event);
                 numbers.push(appended.sequence_number.clone());
             }
         }
@@ -100,11 +141,31 @@ impl Publisher {
             return Ok(());
         }
         let loaded = self.core.store.load(thread).await?;
-        if row && let Some(row) = row_of(&loaded) {
-            self.core.store.put_row(&row).await?;
+        if row {
+            self.put_rows(&loaded, appended).await?;
         }
         if let Some(until) = open_claim {
             self.arm_claim(loaded, until).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the row of the present conversation, and of those that ended in this batch
+    /// before it.
+    async fn put_rows(&self, loaded: &Loaded, appended: &[Appended]) -> Result<(), StoreError> {
+        let present = loaded
+            .thread
+            .conversation
+            .as_ref()
+            .map_or(0, |conversation| conversation.first_seq);
+        for earlier in earlier_conversations(appended, present) {
+            let past = self.core.as_of(&loaded.id, earlier).await?;
+            if let Some(row) = past.as_ref().and_then(row_of) {
+                self.core.store.put_row(&row).await?;
+            }
+        }
+        if let Some(row) = row_of(loaded) {
+            self.core.store.put_row(&row).await?;
         }
         Ok(())
     }
@@ -166,16 +227,17 @@ impl Publisher {
                 return Ok(());
             }
             let armed = relied_on(loaded.thread.armed, now)
-                .into_iter()
-                .chain(relied_on(loaded.armed_on_checkpoint(), now))
-                .min();
-            if armed.is_some_and(|armed| armed.seconds_up() <= until.seconds_up()) {
+                .is_some_and(|armed| armed.seconds_up() <= until.seconds_up());
+            let Some(next) = arm_for(until, loaded.armed_on_checkpoint(), now) else {
+                return Ok(());
+            };
+            if armed {
                 return Ok(());
             }
             if self
                 .core
                 .store
-                .rearm(&loaded.id, loaded.checkpoint_due, Some(until), None)
+                .rearm(&loaded.id, loaded.checkpoint_due, Some(next), None)
                 .await?
             {
                 return Ok(());
@@ -184,6 +246,28 @@ impl Publisher {
         }
         Err(StoreError::Contended)
     }
+}
+
+/// What to put on the checkpoint so that the thread is woken when its claim ends;
+/// `None` where the time that is there does. A time that is ahead is never put later:
+/// it is somebody's deadline. One that has passed is being looked at just now, perhaps
+/// by a sweep that has not seen the claim: a second from now makes it look again.
+fn arm_for(until: Timestamp, standing: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    match standing {
+        Some(at) if at <= now => Some(until.min(now.plus(SECOND))),
+        Some(at) if at.seconds_up() <= until.seconds_up() => None,
+        _ => Some(until),
+    }
+}
+
+/// The conversations before the present one whose rows these entries change.
+fn earlier_conversations(appended: &[Appended], present: u64) -> BTreeSet<u64> {
+    appended
+        .iter()
+        .filter(|appended| appended.entry.leaves.row)
+        .map(|appended| appended.entry.conversation)
+        .filter(|conversation| (1..present).contains(conversation))
+        .collect()
 }
 
 fn named(entry: &Entry) -> Option<&Identity> {
@@ -230,4 +314,20 @@ pub fn row_of(loaded: &Loaded) -> Option<Row> {
         reason: closing.map(|closing| closing.reason),
         ledger: conversation.ledger,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arming_for_a_claim_never_puts_a_deadline_later() {
+        let (now, until) = (Timestamp(100_000), Timestamp(110_000));
+        assert_eq!(arm_for(until, None, now), Some(until));
+        assert_eq!(arm_for(until, Some(Timestamp(500_000)), now), Some(until));
+        // bites: replacing a deadline that is three seconds ahead by the claim's end.
+        assert_eq!(arm_for(until, Some(Timestamp(103_000)), now), None);
+        let overdue = arm_for(until, Some(Timestamp(90_000)), now);
+        assert_eq!(overdue, Some(Timestamp(101_000)));
+    }
 }

@@ -44,8 +44,16 @@ impl Rates {
     }
 
     /// How many milliseconds to wait before the next request; the place is taken.
+    /// `None` where that is more than `most`: no place is taken then, or a queue that
+    /// nobody stands in any more would go on growing.
     #[must_use]
-    pub(crate) fn take(&self, base: &str, method: Method, now: Timestamp) -> i64 {
+    pub(crate) fn take(
+        &self,
+        base: &str,
+        method: Method,
+        now: Timestamp,
+        most: i64,
+    ) -> Option<i64> {
         let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
         let pace = paces.entry((base.to_owned(), method.as_str())).or_default();
         let rate = if now.0 < pace.scarce_until {
@@ -57,8 +65,12 @@ impl Rates {
         let gap = (1_000.0 / rate).ceil() as i64;
         // Up to half a second's worth may go at once after a pause.
         let start = pace.next.max(now.0 - 500);
+        let wait = (start - now.0).max(0);
+        if wait > most {
+            return None;
+        }
         pace.next = start + gap;
-        (start - now.0).max(0)
+        Some(wait)
     }
 
     /// Learns from an answer.
@@ -82,12 +94,17 @@ impl Rates {
 mod tests {
     use super::*;
 
+    fn take(rates: &Rates, at: i64) -> i64 {
+        let wait = rates.take("a", Method::Post, Timestamp(at), 60 * SECOND);
+        wait.expect("a minute is enough")
+    }
+
     #[test]
     fn alone_it_never_exceeds_the_limit_and_when_scarce_its_share() {
         let rates = Rates::new(5);
         let mut at = 100_000;
         for _ in 0..50 {
-            at += rates.take("a", Method::Post, Timestamp(at));
+            at += take(&rates, at);
         }
         assert!(
             at - 100_000 >= 4_300,
@@ -97,9 +114,22 @@ mod tests {
         rates.learn("a", Method::Post, 429, None, Timestamp(at));
         let start = at;
         for _ in 0..5 {
-            at += rates.take("a", Method::Post, Timestamp(at));
+            at += take(&rates, at);
         }
         assert!(at - start >= 1_900, "5 requests took {} ms", at - start);
-        assert_eq!(rates.take("a", Method::Get, Timestamp(at)), 0);
+        let other = rates.take("a", Method::Get, Timestamp(at), 0);
+        assert_eq!(other, Some(0));
+    }
+
+    #[test]
+    fn a_request_that_cannot_wait_takes_no_place() {
+        let rates = Rates::new(1);
+        while rates.take("a", Method::Post, Timestamp(0), 0).is_some() {}
+        // bites: taking the place before looking at how long it may wait.
+        for _ in 0..1_000 {
+            assert_eq!(rates.take("a", Method::Post, Timestamp(0), 0), None);
+        }
+        let next = rates.take("a", Method::Post, Timestamp(0), SECOND);
+        assert!(next.is_some_and(|wait| wait <= 200), "{next:?}");
     }
 }

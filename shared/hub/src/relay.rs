@@ -7,8 +7,18 @@ use crate::store::{Loaded, StoreError};
 use crate::stream::{Appended, BatchAnswer, StreamBatch, by_thread, entries};
 use crate::telling::Teller;
 use baton_domain::time::SECOND;
-use baton_domain::{Command, Entry, ThreadId};
+use baton_domain::{Command, Entry, Thread, ThreadId, Timestamp, Untold, WorkResult};
 use std::sync::Arc;
+
+/// How long a wake goes on telling before it leaves the rest to the next.
+const TELLS_ON_FOR: i64 = 4 * SECOND;
+
+/// What the bot has to be told again at `now`, if anything.
+pub(crate) fn tell_due(thread: &Thread, now: Timestamp) -> Option<Untold> {
+    thread
+        .untold
+        .filter(|untold| thread.bot_holds() && thread.leaving().is_none() && untold.next <= now)
+}
 
 /// What relaying needs.
 #[derive(Clone, Debug)]
@@ -36,28 +46,37 @@ impl Relay {
             }
         };
         let mut running = Vec::new();
-        for (thread, appended) in by_thread(entries) {
+        // What leaves no work is the other consumer's.
+        let leaving = entries
+            .into_iter()
+            .filter(|appended| appended.entry.leaves.tell || appended.entry.leaves.deliver)
+            .collect();
+        for (thread, appended) in by_thread(leaving) {
             let first = appended
                 .first()
                 .map(|first| first.sequence_number.clone())
                 .unwrap_or_default();
             let relay = self.clone();
-            let settings = settings.clone();
-            let from = appended.first().map_or(0, |first| first.entry.seq);
+            let untold = appended
+                .iter()
+                .map(|appended| &appended.entry)
+                .find(|entry| entry.leaves.tell)
+                .map(|entry| entry.seq);
             // A task of its own: a panic stays inside and becomes an entry.
             let task = tokio::spawn({
                 let thread = thread.clone();
-                async move { relay.thread(&settings, &thread, appended).await }
+                async move { relay.thread(&thread, appended).await }
             });
-            running.push((thread, first, from, task));
+            running.push((thread, first, untold, task));
         }
         let mut failed = Vec::new();
-        for (thread, first, from, task) in running {
+        for (thread, first, untold, task) in running {
             let result = match task.await {
                 Ok(result) => result,
-                Err(panic) => {
-                    tracing::error!(thread = %thread, error = %panic, "relaying panicked");
-                    self.note_failure(&settings, &thread, from).await
+                // A panic's words may quote what a customer wrote.
+                Err(stopped) => {
+                    tracing::error!(thread = %thread, panicked = stopped.is_panic(), "relaying stopped");
+                    self.note_failure(&settings, &thread, untold).await
                 }
             };
             if let Err(error) = result {
@@ -68,20 +87,27 @@ impl Relay {
         BatchAnswer::from_first(&order, &failed)
     }
 
-    async fn thread(
-        &self,
-        settings: &Settings,
-        thread: &ThreadId,
-        appended: Vec<Appended>,
-    ) -> Result<(), StoreError> {
-        let loaded = self.deliverer.core.store.load(thread).await?;
+    async fn thread(&self, thread: &ThreadId, appended: Vec<Appended>) -> Result<(), StoreError> {
+        let core = &self.deliverer.core;
+        let loaded = core.store.load(thread).await?;
+        // The batch found settings, so these cannot fail.
+        let Ok(settings) = core.settings_with(&loaded.thread.identity.connection).await else {
+            return Ok(());
+        };
+        let settings = settings.as_ref();
         let Some(connection) = settings.connections.get(&loaded.thread.identity.connection) else {
             return Ok(());
         };
+        // A stream that was stopped may tell of conversations that have ended since: what
+        // was said there is not said in the present one.
+        let present = loaded
+            .thread
+            .open()
+            .map(|conversation| conversation.first_seq);
         let untold: Vec<Entry> = appended
             .into_iter()
             .map(|appended| appended.entry)
-            .filter(|entry| entry.leaves.tell)
+            .filter(|entry| entry.leaves.tell && Some(entry.conversation) == present)
             .collect();
         let tell = async {
             if untold.is_empty() {
@@ -91,6 +117,9 @@ impl Relay {
             }
         };
         let deliver = async {
+            if self.deliverer.calls.is_slow(&connection.base_url) {
+                return self.leave_to_sweep(connection, loaded.clone()).await;
+            }
             self.deliverer
                 .claim_and_work_off(settings, connection, loaded.clone(), RELAY_CLAIM)
                 .await
@@ -98,6 +127,35 @@ impl Relay {
         };
         let (told, delivered) = tokio::join!(tell, deliver);
         told.and(delivered)
+    }
+
+    /// A platform that hangs must not hold up the stream, and with it everybody else: the
+    /// work is put off by a second, which arms the thread for the sweep.
+    async fn leave_to_sweep(
+        &self,
+        connection: &Connection,
+        loaded: Loaded,
+    ) -> Result<(), StoreError> {
+        let core = &self.deliverer.core;
+        let now = core.clock.now();
+        let head = loaded.thread.outbox.first().map(|work| work.place);
+        let Some(work) = head.filter(|_| loaded.thread.deliverable(now)) else {
+            return Ok(());
+        };
+        let command = Command::Outcome {
+            work,
+            result: WorkResult::Retry {
+                not_before: now.plus(SECOND),
+                failure: false,
+                detail: "left to the sweep: the platform is slow".to_owned(),
+            },
+            end_claim: None,
+        };
+        let give_up = now.plus(10 * SECOND);
+        match core.run(loaded, connection, command, give_up).await {
+            Ok(_) | Err(crate::core::RunError::Rejected(..)) => Ok(()),
+            Err(crate::core::RunError::Store(error)) => Err(error),
+        }
     }
 
     /// Tells the bot of these entries, if it still holds and no failure stands.
@@ -110,20 +168,25 @@ impl Relay {
         if !loaded.thread.bot_holds() || loaded.thread.untold.is_some() {
             return Ok(());
         }
-        let first = entries.first().map_or(0, |entry| entry.seq);
-        let (from, tried) = if self.teller.is_slow(connection) {
-            (first, false)
-        } else {
-            match self.teller.tell(connection, loaded, entries).await {
-                Ok(()) => return Ok(()),
-                Err((from, why)) => {
-                    tracing::warn!(connection = %connection.id, thread = %loaded.id, reason = %why, "the bot was not told");
-                    (from, true)
+        // Looked at before every call: a bot can become slow within a batch.
+        for entry in entries {
+            let (from, tried) = if self.teller.is_slow(connection) {
+                (entry.seq, false)
+            } else {
+                let entry = std::slice::from_ref(entry);
+                match self.teller.tell(connection, loaded, entry).await {
+                    Ok(()) => continue,
+                    Err((from, why)) => {
+                        tracing::warn!(connection = %connection.id, thread = %loaded.id, reason = %why, "the bot was not told");
+                        (from, true)
+                    }
                 }
-            }
-        };
-        self.tell_failed(connection, loaded.clone(), from, tried)
-            .await
+            };
+            return self
+                .tell_failed(connection, loaded.clone(), from, tried)
+                .await;
+        }
+        Ok(())
     }
 
     async fn tell_failed(
@@ -153,8 +216,10 @@ impl Relay {
         &self,
         settings: &Arc<Settings>,
         thread: &ThreadId,
-        from: u64,
+        untold: Option<u64>,
     ) -> Result<(), StoreError> {
+        // Outbound work is in the log, and its claim, if it was taken, is armed for.
+        let Some(from) = untold else { return Ok(()) };
         let loaded = self.deliverer.core.store.load(thread).await?;
         match settings.connections.get(&loaded.thread.identity.connection) {
             Some(connection) => self.tell_failed(connection, loaded, from, true).await,
@@ -173,11 +238,9 @@ impl Relay {
     ) -> Result<Loaded, StoreError> {
         let core = &self.deliverer.core;
         let now = core.clock.now();
-        let due = loaded
-            .thread
-            .untold
-            .filter(|untold| loaded.thread.bot_holds() && untold.next <= now);
-        let Some(untold) = due else { return Ok(loaded) };
+        let Some(untold) = tell_due(&loaded.thread, now) else {
+            return Ok(loaded);
+        };
         let have = loaded
             .tail
             .first()
@@ -199,14 +262,27 @@ impl Relay {
                 )
                 .await?
         };
-        let through = entries.last().map_or(untold.from, |entry| entry.seq);
-        let command = match self.teller.tell(connection, &loaded, &entries).await {
-            Ok(()) => Command::TellSucceeded { through },
-            Err((from, why)) => {
-                tracing::warn!(connection = %connection.id, thread = %loaded.id, reason = %why, "the bot was not told again");
-                Command::TellFailed { from, tried: true }
-            }
+        let mut command = Command::TellSucceeded {
+            through: entries.last().map_or(untold.from, |entry| entry.seq),
         };
+        for (index, entry) in entries.iter().enumerate() {
+            let entry = std::slice::from_ref(entry);
+            if let Err((from, why)) = self.teller.tell(connection, &loaded, entry).await {
+                tracing::warn!(connection = %connection.id, thread = %loaded.id, reason = %why, "the bot was not told again");
+                command = Command::TellFailed { from, tried: true };
+                break;
+            }
+            // The rest is due at once, in a telling of its own: no wake holds on to a
+            // thread longer than the next is put off for it.
+            if let Some(next) = entries.get(index + 1)
+                && core.clock.now().since(now) >= TELLS_ON_FOR
+            {
+                command = Command::TellSucceeded {
+                    through: next.seq - 1,
+                };
+                break;
+            }
+        }
         let give_up = core.clock.now().plus(10 * SECOND);
         match core.run(loaded, connection, command, give_up).await {
             Ok(ran) => Ok(ran.loaded),

@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const CACHED_FOR: i64 = 60 * SECOND;
 /// From this age on they are refreshed behind a call that uses them.
 const REFRESH_AFTER: i64 = 45 * SECOND;
+/// The source is not asked more often than this, whatever is missing or failing.
+const ASKED_AT_MOST_EVERY: i64 = 5 * SECOND;
 /// Tokens that are unknown are remembered, too, but not without limit.
 const TOKENS_CACHED: usize = 1_000;
 
@@ -50,7 +52,16 @@ impl SettingsSource for FixedSettings {
 #[derive(Clone, Debug)]
 pub struct SettingsCache {
     source: Arc<dyn SettingsSource>,
-    held: Arc<Mutex<Option<(Timestamp, Arc<Settings>)>>>,
+    held: Arc<Mutex<Option<Held>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    /// When they were read.
+    at: Timestamp,
+    /// When they were last asked for again. Many calls at once need one answer.
+    asked: Timestamp,
+    settings: Arc<Settings>,
 }
 
 impl SettingsCache {
@@ -69,14 +80,9 @@ impl SettingsCache {
     /// When there are none young enough and none can be loaded.
     pub async fn get(&self, clock: &Clock) -> Result<Arc<Settings>, SourceError> {
         let now = clock.now();
-        let held = self
-            .held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((at, settings)) = held {
+        if let Some((at, settings)) = self.held() {
             let age = now.since(at);
-            if age < REFRESH_AFTER {
+            if age < REFRESH_AFTER || !self.may_ask(now) {
                 return Ok(settings);
             }
             if age < CACHED_FOR {
@@ -102,17 +108,60 @@ impl SettingsCache {
         self.refresh(clock).await
     }
 
+    /// Settings newer than these, where there are and they were not asked for just now;
+    /// else these.
+    pub async fn newer(&self, clock: &Clock, than: Arc<Settings>) -> Arc<Settings> {
+        match self.held() {
+            // Somebody else has refreshed them meanwhile.
+            Some((_, held)) if !Arc::ptr_eq(&held, &than) => held,
+            Some(_) if !self.may_ask(clock.now()) => than,
+            _ => match self.refresh(clock).await {
+                Ok(newer) => newer,
+                Err(error) => {
+                    tracing::warn!(error = %error, "settings were not refreshed");
+                    than
+                }
+            },
+        }
+    }
+
+    fn held(&self) -> Option<(Timestamp, Arc<Settings>)> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().map(|held| (held.at, held.settings.clone()))
+    }
+
+    /// Whether the source may be asked again; then it counts as asked.
+    fn may_ask(&self, now: Timestamp) -> bool {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match held.as_mut() {
+            Some(held) if now.since(held.asked) < ASKED_AT_MOST_EVERY => false,
+            Some(held) => {
+                held.asked = now;
+                true
+            }
+            None => true,
+        }
+    }
+
     async fn refresh(&self, clock: &Clock) -> Result<Arc<Settings>, SourceError> {
         let settings = Arc::new(self.source.load().await?);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = Some((clock.now(), settings.clone()));
+        let now = clock.now();
+        *held = Some(Held {
+            at: now,
+            asked: now,
+            settings: settings.clone(),
+        });
         Ok(settings)
     }
 }
 
 /// Tokens, found by their hash, at most 60 s old.
 #[derive(Clone, Debug, Default)]
-pub struct TokenCache(Arc<Mutex<BTreeMap<String, (Timestamp, Option<Caller>)>>>);
+pub struct TokenCache(Arc<Mutex<BTreeMap<String, Known>>>);
+
+/// When a token was looked up, and who bears it.
+type Known = (Timestamp, Option<Caller>);
 
 /// The hash under which a token is kept: hex of SHA-256. Tokens have 160 random
 /// bits, so neither salt nor stretching adds anything.
@@ -159,5 +208,63 @@ impl TokenCache {
             }
         };
         Ok(caller.filter(|caller| caller.expires.is_none_or(|end| now < end)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::World;
+    use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+    #[derive(Debug, Default)]
+    struct Counted(AtomicUsize);
+
+    impl SettingsSource for Counted {
+        fn load(&self) -> Loading<'_> {
+            let loads = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+            Box::pin(async move {
+                if loads == 3 {
+                    return Err(SourceError("down".to_owned()));
+                }
+                let revision = loads.to_string();
+                Ok(Settings {
+                    revision,
+                    ..Settings::default()
+                })
+            })
+        }
+    }
+
+    #[derive(Debug, Default)]
+    struct Hands(AtomicI64);
+
+    impl World for Hands {
+        fn now(&self) -> Timestamp {
+            Timestamp(self.0.load(Ordering::SeqCst))
+        }
+        fn random(&self, _: &mut [u8]) {}
+    }
+
+    #[tokio::test]
+    async fn the_source_is_asked_once_for_many_and_seldom_for_what_is_missing() {
+        let (source, hands) = (Arc::new(Counted::default()), Arc::new(Hands::default()));
+        let cache = SettingsCache::new(source.clone());
+        let clock = Clock::of(hands.clone());
+        let loads = || source.0.load(Ordering::SeqCst);
+        let first = cache.get(&clock).await.unwrap();
+        // Just read: what they do not know, nobody knows.
+        assert_eq!(cache.newer(&clock, first.clone()).await.revision, "1");
+        hands.0.store(6 * SECOND, Ordering::SeqCst);
+        assert_eq!(cache.newer(&clock, first.clone()).await.revision, "2");
+        assert_eq!(cache.newer(&clock, first).await.revision, "2");
+        assert_eq!(loads(), 2);
+        // Too old, and the source is down: the old ones go on, and it is not asked by
+        // every call.
+        hands.0.store(90 * SECOND, Ordering::SeqCst);
+        for _ in 0..10 {
+            assert_eq!(cache.get(&clock).await.unwrap().revision, "2");
+        }
+        assert_eq!(loads(), 3);
     }
 }

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | [`item`] | names of keys and attributes |
 //! | [`codec`] | entries and checkpoints as items, schemas and upcasters |
-//! | [`log`] | load, append, checkpoint, arm, search |
+//! | [`log`] | a thread's log: load, append, search |
+//! | `checkpoint` | its checkpoint: the state, and the time of the next look |
 //! | [`due`] | everything that must happen later, and the sweep's lease |
 //! | [`rows`] | conversation rows and the index of open ones |
 //! | [`directory`] | other names of a thread |
@@ -13,6 +14,7 @@
 //! | `seats` | the seats of the hub's own agents |
 //! | [`units`] | consumed capacity by mechanism |
 
+mod checkpoint;
 pub mod codec;
 pub mod directory;
 pub mod due;

@@ -4,37 +4,13 @@ use crate::calls::Calls;
 use crate::settings::{Bot, BotFormat, Connection};
 use crate::store::Loaded;
 use baton_domain::time::SECOND;
-use baton_domain::{ConversationId, Entry, Event, MessageId, Place, Timestamp};
+use baton_domain::{ConversationId, Entry, Event, MessageId, Place};
 use baton_platforms::bot::{self, BotAuth, Telling};
 use baton_platforms::signing::SigningKey;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a bot may take to accept.
 pub const BOT_ACCEPTS_WITHIN: i64 = 15 * SECOND;
-/// A bot whose last call from this sandbox took longer is slow: the stream does not
-/// wait for it.
-const SLOW: i64 = 2 * SECOND;
-
-/// How fast bots were, seen from this sandbox.
-#[derive(Clone, Debug, Default)]
-pub struct BotSpeeds(Arc<Mutex<BTreeMap<String, i64>>>);
-
-impl BotSpeeds {
-    /// Whether this bot is known to be slow.
-    #[must_use]
-    pub fn is_slow(&self, url: &str) -> bool {
-        let speeds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        speeds.get(url).is_some_and(|millis| *millis > SLOW)
-    }
-
-    fn note(&self, url: &str, millis: i64) {
-        let mut speeds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        speeds.insert(url.to_owned(), millis);
-    }
-}
-
 /// Why a bot was not told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotTold {
@@ -53,17 +29,13 @@ pub enum NotTold {
 #[derive(Clone, Debug)]
 pub struct Teller {
     calls: Calls,
-    speeds: BotSpeeds,
 }
 
 impl Teller {
     /// A teller through this client.
     #[must_use]
     pub fn new(calls: Calls) -> Self {
-        Self {
-            calls,
-            speeds: BotSpeeds::default(),
-        }
+        Self { calls }
     }
 
     /// Whether the connection's bot is known to be slow.
@@ -72,7 +44,7 @@ impl Teller {
         connection
             .bot
             .as_ref()
-            .is_some_and(|bot| self.speeds.is_slow(&bot.url))
+            .is_some_and(|bot| self.calls.is_slow(&bot.url))
     }
 
     /// Tells everything that the customer wrote in these entries, in order.
@@ -134,7 +106,7 @@ impl Teller {
         };
         let now = self.calls.clock.now();
         let call = bot::tell(format(bot), &telling, &auth(bot), now);
-        self.call(bot, &call, now).await
+        self.call(bot, &call).await
     }
 
     /// Asks a bot whether it is there; `id` is unique to this ping.
@@ -147,19 +119,12 @@ impl Teller {
         };
         let now = self.calls.clock.now();
         let call = bot::ping(format(bot), &connection.id, id, &auth(bot), now);
-        self.call(bot, &call, now).await
+        self.call(bot, &call).await
     }
 
-    async fn call(
-        &self,
-        bot: &Bot,
-        call: &baton_platforms::http::HttpCall,
-        began: Timestamp,
-    ) -> Result<(), NotTold> {
+    async fn call(&self, bot: &Bot, call: &baton_platforms::http::HttpCall) -> Result<(), NotTold> {
         let timeout = Duration::from_millis(u64::try_from(BOT_ACCEPTS_WITHIN).unwrap_or_default());
         let answered = self.calls.call(&bot.url, call, None, timeout).await;
-        self.speeds
-            .note(&bot.url, self.calls.clock.now().since(began));
         match answered {
             Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
             Ok(answer) => Err(NotTold::Status(answer.status)),

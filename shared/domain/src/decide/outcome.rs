@@ -13,12 +13,19 @@ pub const MESSAGE_GIVES_UP: i64 = 60 * SECOND;
 /// A change of control is given up after this much failing.
 pub const CONTROL_GIVES_UP: i64 = 5 * MINUTE;
 
-pub(super) fn decide(draft: &mut Draft<'_>, place: Place, result: &WorkResult, end_claim: bool) {
+pub(super) fn decide(
+    draft: &mut Draft<'_>,
+    place: Place,
+    result: &WorkResult,
+    end_claim: Option<Timestamp>,
+) {
     match draft.thread.work(place).cloned() {
         Some(work) => became(draft, &work, result),
         None => gone(draft, place, result),
     }
-    if end_claim && draft.thread.claimed_until.is_some() && !draft.thread.outbox.is_empty() {
+    // A late owner's word must not end the claim of whoever took over from it.
+    let owns = end_claim.is_some() && draft.thread.claimed_until == end_claim;
+    if owns && !draft.thread.outbox.is_empty() {
         draft.emit(Event::ClaimEnded);
     }
 }

@@ -379,7 +379,8 @@ fn check_event(
                 .work(*work)
                 .and_then(|work| work.failing_since)
                 .expect("it has failed before");
-            // bites: `Delayed` counting a pair rate as a failure.
+            // bites: `MESSAGE_GIVES_UP` below 60 s. That a pair rate does not count is a
+            // story of its own.
             assert!(
                 entry.at.since(since) >= 60_000,
                 "a message has 60 s to get through"

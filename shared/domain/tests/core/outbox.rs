@@ -60,11 +60,33 @@ fn an_owner_out_of_time_leaves_the_rest_to_the_relay() {
         .run(&Command::Outcome {
             work,
             result,
-            end_claim: true,
+            end_claim: Some(until),
         })
         .unwrap();
     assert_eq!(names_of(&events), ["message.sent", "claim.ended"]);
     assert!(world.log.last().unwrap().leaves.deliver);
+}
+
+#[test]
+fn a_late_owner_does_not_end_the_claim_of_the_next() {
+    let mut world = spoken();
+    world.send(Actor::Bot, "and").unwrap();
+    let mine = world.now.plus(10 * SECOND);
+    world.run(&Command::Claim { until: mine }).unwrap();
+    let work = world.thread.outbox[0].place;
+    world.now = mine;
+    let theirs = world.now.plus(30 * SECOND);
+    world.run(&Command::Claim { until: theirs }).unwrap();
+    let events = world
+        .run(&Command::Outcome {
+            work,
+            result: WorkResult::done(Some("out-1".to_owned())),
+            end_claim: Some(mine),
+        })
+        .unwrap();
+    // bites: `end_claim` without comparing whose claim it is.
+    assert_eq!(names_of(&events), ["message.sent"]);
+    assert_eq!(world.thread.claimed_until, Some(theirs));
 }
 
 #[test]

@@ -162,7 +162,7 @@ impl Driver {
                 );
             }
         }
-        // bites: `take_in` without remembering a `News::Moved`.
+        // bites: not remembering, with the rest of its webhook, what changed nothing.
         assert_eq!(self.tell(events, identity), [], "a duplicate does nothing");
     }
 
@@ -269,7 +269,7 @@ impl Driver {
         self.quietly(&Command::Outcome {
             work,
             result,
-            end_claim,
+            end_claim: self.world.thread.claimed_until.filter(|_| end_claim),
         });
         if end_claim {
             assert!(

@@ -63,7 +63,16 @@ fn a_move_told_twice_ends_only_what_it_was_about() {
     world.customer("I have a new number");
     let moved = world.event(News::Moved);
     world.tell(vec![moved.clone()]).unwrap();
-    world.sleep(SECOND).customer("and am back on the old one");
+    let request = Request::by(Actor::Bot);
+    let content = Content::text("is this number still yours?");
+    let identity = crate::world::names();
+    world
+        .run(&Command::Open {
+            request,
+            identity,
+            content,
+        })
+        .unwrap();
     assert!(world.thread.open().is_some());
     assert_eq!(world.tell(vec![moved]).unwrap(), []);
 }

@@ -68,7 +68,7 @@ fn settle(world: &mut World, outside: Outside) {
         world.thread.untold
     );
     // Twenty messages of 60 s each, with their last waits, and a change of control.
-    // bites: `next_attempt` leaving out a head whose claim is live.
+    // bites: `armed_by_stream` always true for a live claim.
     assert!(
         world.now.since(began) <= 60 * MINUTE,
         "and it took {} s",
@@ -120,7 +120,7 @@ fn own(world: &mut World, outside: Outside, vanish: &mut u32) {
             .run(&Command::Outcome {
                 work,
                 result,
-                end_claim,
+                end_claim: world.thread.claimed_until.filter(|_| end_claim),
             })
             .expect("outcomes are taken");
         if end_claim || outside == Outside::OwnersTire {
@@ -163,8 +163,8 @@ fn outside() -> impl Strategy<Value = Outside> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
-    /// bites: `WorkResult::Unknown` that is never given up; `next_wake` that leaves out
-    /// the end of a claim; `told_through` that keeps what was told.
+    /// bites: `WorkResult::Unknown` that is never given up; a seat that cannot be freed
+    /// and does not step back.
     #[test]
     fn all_work_comes_to_an_end(
         policy in policy(),

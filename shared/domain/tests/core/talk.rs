@@ -325,6 +325,7 @@ fn an_erased_thread_keeps_no_names_and_takes_no_old_news() {
         [],
         "known, or written before the erasure"
     );
+    assert_eq!(world.thread.identity.connection, names().connection);
     world.sleep(SECOND);
     assert_eq!(
         names_of(&world.customer("good day")),

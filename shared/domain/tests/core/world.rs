@@ -158,7 +158,7 @@ impl World {
         self.run(&Command::Outcome {
             work,
             result,
-            end_claim: false,
+            end_claim: None,
         })
         .expect("an outcome is never turned down")
     }

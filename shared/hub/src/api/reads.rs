@@ -2,6 +2,7 @@
 
 use super::requests::delivery_of;
 use super::{Api, ApiError, Delivery, Target};
+use crate::core::LAST_SEQ;
 use crate::facts::{Fact, facts};
 use crate::settings::Caller;
 use crate::store::rows::{After, Row};
@@ -187,41 +188,8 @@ impl Api {
         if named.first_seq() == present {
             return Ok(target.loaded.clone());
         }
-        // Folding the log up to the next conversation's beginning gives that state.
-        let mut past = Loaded {
-            thread: baton_domain::Thread::default(),
-            tail: Vec::new(),
-            ..target.loaded.clone()
-        };
-        let mut from = 1;
-        'log: loop {
-            let entries = self
-                .core
-                .store
-                .entries(&past.id, from, PAGE, Mechanism::Read)
-                .await?;
-            let full = entries.len() >= PAGE;
-            for entry in entries {
-                if entry.conversation > named.first_seq() {
-                    break 'log;
-                }
-                from = entry.seq + 1;
-                past.push(entry);
-            }
-            if !full {
-                break;
-            }
-        }
-        let found = past
-            .thread
-            .conversation
-            .as_ref()
-            .map(|conversation| conversation.first_seq);
-        if found == Some(named.first_seq()) {
-            Ok(past)
-        } else {
-            Err(ApiError::NotFound)
-        }
+        let past = self.core.as_of(named.thread(), named.first_seq()).await?;
+        past.ok_or(ApiError::NotFound)
     }
 
     /// The messages of a conversation, from after a cursor.
@@ -267,13 +235,17 @@ impl Api {
                     if place < from {
                         continue;
                     }
-                    let Some(view) = message_view(&target.loaded, &entries, entry, place, event)
+                    let Some(mut view) =
+                        message_view(&target.loaded, &entries, entry, place, event)
                     else {
                         continue;
                     };
                     if messages.len() == limit {
                         let after = Some(format!("{}.{}", place.0, place.1));
                         return Ok(MessagesPage { messages, after });
+                    }
+                    if full && view.delivery == Some(Delivery::Queued) {
+                        self.look_further(target, place, &mut view).await?;
                     }
                     messages.push(view);
                 }
@@ -286,6 +258,26 @@ impl Api {
             };
             from = Place(last.seq + 1, 0);
         }
+    }
+
+    /// What became of a message may be told beyond the page that it is on.
+    async fn look_further(
+        &self,
+        target: &Target,
+        place: Place,
+        view: &mut MessageView,
+    ) -> Result<(), ApiError> {
+        let loaded = &target.loaded;
+        if loaded.thread.work(place).is_some() {
+            return Ok(());
+        }
+        let later = self
+            .core
+            .store
+            .entries(&loaded.id, place.0, PAGE, Mechanism::Read)
+            .await?;
+        settle(view, delivery_of(loaded, &later, place));
+        Ok(())
     }
 
     /// The events of a thread after a cursor; waits up to `wait` milliseconds for the
@@ -358,8 +350,8 @@ impl Api {
                     field: "day",
                     problem: "closed conversations are listed by the day they opened: add `day=2026-11-20`".to_owned(),
                 })?;
-                let of_day = self.core.store.rows_of_day(connection, day).await?;
-                rows.extend(of_day.into_iter().filter(|row| row.closed_at.is_some()));
+                let page = self.closed_rows(connection, day, query.holder, limit + 1, &after);
+                rows.extend(page.await?);
             } else {
                 for kind in HolderKind::ALL {
                     if query.holder.is_none_or(|only| only == kind) {
@@ -372,9 +364,6 @@ impl Api {
                     }
                 }
             }
-        }
-        if let Some(holder) = query.holder {
-            rows.retain(|row| row.holder.kind() == holder);
         }
         let key = |row: &Row| {
             (
@@ -397,6 +386,38 @@ impl Api {
             format!("{}~{id}", at.0)
         });
         Ok(Listing { rows, after })
+    }
+
+    /// At most `limit` closed conversations of a day: pages are read until there are so
+    /// many, since open ones stand between them.
+    async fn closed_rows(
+        &self,
+        connection: &str,
+        day: &str,
+        holder: Option<HolderKind>,
+        limit: usize,
+        after: &Option<After>,
+    ) -> Result<Vec<Row>, ApiError> {
+        let mut rows = Vec::new();
+        let mut after = after.clone();
+        loop {
+            let page = self
+                .core
+                .store
+                .rows_opened(connection, day, limit, after.as_ref())
+                .await?;
+            let full = page.len() >= limit;
+            after = page.last().map(|row| After {
+                at: row.opened_at,
+                conversation: row.conversation.to_string(),
+            });
+            rows.extend(page.into_iter().filter(|row| {
+                row.closed_at.is_some() && holder.is_none_or(|only| only == row.holder.kind())
+            }));
+            if !full || rows.len() >= limit {
+                return Ok(rows);
+            }
+        }
     }
 }
 
@@ -423,28 +444,31 @@ fn message_view(
             delivery: None,
         }),
         Event::Queued { by, content, .. } => {
-            let later: Vec<Entry> = entries
+            let later = entries
                 .iter()
                 .chain(&loaded.tail)
-                .filter(|later| later.seq >= entry.seq)
-                .cloned()
-                .collect();
-            let delivery = delivery_of(loaded, &later, place);
-            let platform_id = match &delivery {
-                Delivery::Sent { platform_id, .. } => platform_id.clone(),
-                _ => None,
-            };
-            Some(MessageView {
+                .filter(|later| later.seq >= entry.seq);
+            let mut view = MessageView {
                 id,
                 from: by.clone(),
                 content: Some(content.clone()),
                 at: entry.at,
-                platform_id,
-                delivery: Some(delivery),
-            })
+                platform_id: None,
+                delivery: None,
+            };
+            settle(&mut view, delivery_of(loaded, later, place));
+            Some(view)
         }
         _ => None,
     }
+}
+
+fn settle(view: &mut MessageView, delivery: Delivery) {
+    view.platform_id = match &delivery {
+        Delivery::Sent { platform_id, .. } => platform_id.clone(),
+        _ => None,
+    };
+    view.delivery = Some(delivery);
 }
 
 fn bad_cursor() -> ApiError {
@@ -456,10 +480,11 @@ fn bad_cursor() -> ApiError {
 
 fn cursor(text: &str) -> Result<Place, ApiError> {
     let (seq, index) = text.split_once('.').ok_or_else(bad_cursor)?;
-    Ok(Place(
-        seq.parse().map_err(|_| bad_cursor())?,
-        index.parse().map_err(|_| bad_cursor())?,
-    ))
+    let seq = seq.parse().map_err(|_| bad_cursor())?;
+    if seq > LAST_SEQ {
+        return Err(bad_cursor());
+    }
+    Ok(Place(seq, index.parse().map_err(|_| bad_cursor())?))
 }
 
 fn list_cursor(text: &str) -> Result<After, ApiError> {

@@ -2,15 +2,24 @@
 
 use super::{ApiError, OutboundApi, Target, actor};
 use crate::core::{CALL_ANSWERS_WITHIN, RunError};
-use crate::deliver::CLAIM;
-use crate::settings::Caller;
+use crate::deliver::{CLAIM, claimed_by};
+use crate::settings::{Caller, Connection, Settings};
 use crate::store::{Loaded, Mechanism, StoreError};
+use baton_domain::rings::KeyVerdict;
 use baton_domain::{
     Actor, Command, Content, ControlAsk, Entry, Event, Failure, Fingerprint, Holder, KeyUse,
     MessageId, Place, Rejection, Request, Timestamp,
 };
 use baton_platforms::convert::{Target as Platform, convert};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
+/// How long before a call must be answered its own platform calls end, so that their
+/// outcome is in the log and in the answer.
+const OUTCOME_TAKES: i64 = 500;
+/// What reading the request and writing the answer may take.
+const ANSWERING_TAKES: i64 = 300;
 /// How often a call looks whether somebody else's delivery has come to an end.
 const LOOKS_EVERY: i64 = 300;
 
@@ -101,7 +110,7 @@ impl OutboundApi {
     ) -> Result<Asked<MessageStatus>, ApiError> {
         let content = self.sayable(&target, content)?;
         let began = self.api.core.clock.now();
-        let request = self.request(caller, meta, began)?;
+        let request = self.request(caller, &target, meta, began)?;
         let (loaded, place, repeated) = self
             .run(target, Command::Send { request, content }, began)
             .await?;
@@ -138,7 +147,7 @@ impl OutboundApi {
         meta: &RequestMeta,
     ) -> Result<Asked<ControlStatus>, ApiError> {
         let began = self.api.core.clock.now();
-        let request = self.request(caller, meta, began)?;
+        let request = self.request(caller, &target, meta, began)?;
         let (loaded, place, repeated) = self
             .run(target, Command::Control { request, ask }, began)
             .await?;
@@ -175,6 +184,7 @@ impl OutboundApi {
     fn request(
         &self,
         caller: &Caller,
+        target: &Target,
         meta: &RequestMeta,
         began: Timestamp,
     ) -> Result<Request, ApiError> {
@@ -188,7 +198,14 @@ impl OutboundApi {
         });
         Ok(Request {
             by: actor(caller)?,
-            epoch: meta.epoch,
+            // Who names a conversation and no epoch means the holding as it is read now:
+            // by the append, another conversation might have begun in the thread.
+            epoch: meta.epoch.or_else(|| {
+                target
+                    .conversation
+                    .as_ref()
+                    .map(|_| target.loaded.thread.epoch)
+            }),
             key,
             key_is_new: false,
             claim_until: Some(began.plus(CLAIM)),
@@ -206,7 +223,7 @@ impl OutboundApi {
     ) -> Result<(Loaded, Place, bool), ApiError> {
         let settings = target.settings.clone();
         let connection = target.connection()?.clone();
-        let answer_by = began.plus(CALL_ANSWERS_WITHIN);
+        let answer_by = began.plus(CALL_ANSWERS_WITHIN - ANSWERING_TAKES);
         // A conversation that is over is not the one that goes on in its thread now.
         if let Some(named) = &target.conversation
             && let Some(present) = &target.loaded.thread.conversation
@@ -214,40 +231,72 @@ impl OutboundApi {
         {
             return self.repeated_in_an_old_one(target, command).await;
         }
-        let ran = match self
+        let run = self
             .api
             .core
-            .run(target.loaded, &connection, command, answer_by)
-            .await
-        {
-            Ok(ran) => ran,
-            Err(RunError::Rejected(Rejection::Repeated(place), loaded)) => {
+            .run(target.loaded, &connection, command, answer_by);
+        let ran = match timeout_at(self.instant(answer_by), run).await {
+            Ok(Ok(ran)) => ran,
+            Ok(Err(RunError::Rejected(Rejection::Repeated(place), loaded))) => {
                 return Ok((*loaded, place, true));
             }
-            Err(error) => return Err(error.into()),
+            Ok(Err(error)) => return Err(error.into()),
+            // Whether it is in the log is not known: the caller repeats it, with its key.
+            Err(_) => return Err(ApiError::Unavailable),
         };
         let Some(entry) = ran.entry else {
             return Err(ApiError::Unavailable);
         };
         let place = request_place(&entry).ok_or(ApiError::Unavailable)?;
-        let claimed = entry.events.iter().find_map(|event| match event {
-            Event::Claimed { until } => Some(*until),
-            _ => None,
-        });
-        let mut loaded = ran.loaded;
-        if let Some(until) = claimed {
-            match self
-                .deliverer
-                .work_off(&settings, &connection, loaded.clone(), until)
-                .await
-            {
-                Ok(after) => loaded = after,
-                // It is in the log: it will be delivered, by whoever comes next.
-                Err(error) => tracing::error!(error = %error, "a delivery stopped on the store"),
+        let asked = ran.loaded.clone();
+        let settled = self.settled(settings, connection, ran.loaded, &entry, place, answer_by);
+        let loaded = match timeout_at(self.instant(answer_by), settled).await {
+            Ok(Ok(loaded)) => loaded,
+            // It is in the log: it will be delivered, by whoever comes next.
+            Ok(Err(error)) => {
+                tracing::error!(error = %error, "a delivery stopped on the store");
+                asked
             }
-        }
-        let loaded = self.wait_for_outcome(loaded, place, answer_by).await?;
+            Err(_) => asked,
+        };
         Ok((loaded, place, false))
+    }
+
+    /// The thread once the work at `place` is settled, or when the call must answer.
+    async fn settled(
+        &self,
+        settings: Arc<Settings>,
+        connection: Connection,
+        mut loaded: Loaded,
+        entry: &Entry,
+        place: Place,
+        answer_by: Timestamp,
+    ) -> Result<Loaded, StoreError> {
+        if let Some(until) = claimed_by(entry) {
+            let id = loaded.id.clone();
+            let deliverer = self.deliverer.clone();
+            let calls_end = answer_by.plus(-OUTCOME_TAKES);
+            // A task of its own: an outcome goes on into the log after the answer, too.
+            let delivery = tokio::spawn(async move {
+                deliverer
+                    .work_off_until(&settings, &connection, loaded, until, calls_end)
+                    .await
+            });
+            loaded = match delivery.await {
+                Ok(delivered) => delivered?,
+                Err(stopped) => {
+                    tracing::error!(panicked = stopped.is_panic(), "a delivery stopped");
+                    self.api.core.store.load(&id).await?
+                }
+            };
+        }
+        self.wait_for_outcome(loaded, place, answer_by).await
+    }
+
+    /// A moment of the hub's clock on the runtime's.
+    fn instant(&self, at: Timestamp) -> Instant {
+        let left = at.since(self.api.core.clock.now());
+        Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default())
     }
 
     /// A request to an old conversation is turned down, unless it repeats one that
@@ -255,25 +304,31 @@ impl OutboundApi {
     async fn repeated_in_an_old_one(
         &self,
         target: Target,
-        command: Command,
+        mut command: Command,
     ) -> Result<(Loaded, Place, bool), ApiError> {
+        let core = &self.api.core;
+        let now = core.clock.now();
         let key = match &command {
             Command::Send { request, .. } | Command::Control { request, .. } => request.key,
             _ => None,
         };
-        if let Some(key) = key {
-            let known = target
-                .loaded
-                .thread
-                .keys
-                .verdict(&key, self.api.core.clock.now());
-            if let baton_domain::rings::KeyVerdict::Repeated(place) = known {
-                return Ok((target.loaded, place, true));
+        let known = key.map(|key| target.loaded.thread.keys.verdict(&key, now));
+        let rejection = match known {
+            Some(KeyVerdict::Repeated(place)) => Some(Rejection::Repeated(place)),
+            Some(KeyVerdict::OtherBody) => Some(Rejection::KeyReused),
+            Some(KeyVerdict::LookUp) => {
+                core.look_up_key(&target.loaded.id, &mut command, now)
+                    .await?
             }
+            Some(KeyVerdict::New) | None => None,
+        };
+        match rejection {
+            Some(Rejection::Repeated(place)) => Ok((target.loaded, place, true)),
+            Some(rejection) => Err(ApiError::Rejected(rejection)),
+            None => Err(ApiError::Rejected(Rejection::Closed(
+                baton_domain::CloseReason::Moved,
+            ))),
         }
-        Err(ApiError::Rejected(Rejection::Closed(
-            baton_domain::CloseReason::Moved,
-        )))
     }
 
     /// Somebody else delivers: look until it is settled or the call must answer.
@@ -361,7 +416,11 @@ fn request_place(entry: &Entry) -> Option<Place> {
 }
 
 /// How far the work at `place` got, by the entries from it on.
-pub(super) fn delivery_of(loaded: &Loaded, entries: &[Entry], place: Place) -> Delivery {
+pub(super) fn delivery_of<'a>(
+    loaded: &Loaded,
+    entries: impl IntoIterator<Item = &'a Entry>,
+    place: Place,
+) -> Delivery {
     let mut delivery = Delivery::Queued;
     for entry in entries {
         for event in &entry.events {

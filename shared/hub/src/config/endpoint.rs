@@ -148,11 +148,11 @@ fn one_set(
         None => Some(Vec::new()),
     };
     let (at, path) = (table.at.clone(), table.path.clone());
-    let readable = demands || table.entries().next().is_none();
+    let others = table.entries().any(|field| field.value.0 != "previous");
     table.finish(&[], notes);
     if !demands {
         // A misspelt key was told already; that nothing is demanded follows from it.
-        if readable {
+        if !others {
             nothing_demanded(&at, &path, notes);
         }
         return None;
@@ -161,6 +161,10 @@ fn one_set(
         basic: basic?,
         headers: headers?,
     };
+    if set.basic.is_none() && set.headers.is_empty() {
+        nothing_demanded(&at, &path, notes);
+        return None;
+    }
     let twice = set.basic.is_some()
         && set
             .headers

@@ -1,5 +1,7 @@
+mod addresses;
 mod messages;
 mod robustness;
+mod secrets;
 mod settings;
 mod timers;
 

@@ -1,6 +1,6 @@
 //! Delivering on Gladly.
 
-use super::{Attempt, Deliverer, Task, not_ours, time_left};
+use super::{Attempt, CALL_NEEDS, Deliverer, Task, not_ours, time_left};
 use crate::calls::{Answered, NoAnswer};
 use crate::settings::Connection;
 use crate::store::{Loaded, StoreError};
@@ -107,6 +107,7 @@ impl Deliverer {
         let call = outbound::list_messages(session);
         let answered = match self.gladly_raw(task, &call).await {
             Ok(answered) => answered,
+            Err(NoAnswer::NoTime) => return Ok(ReadBack::Failed(no_time())),
             Err(_) => {
                 return Ok(ReadBack::Failed(failed(
                     "the messages could not be read back",
@@ -137,8 +138,14 @@ impl Deliverer {
             rendered.description
         };
         // An earlier attempt may have come through: the session tells.
-        let already = task.work.unknown
-            && self.gladly_session(task, &session).await == Some(SessionState::Agent);
+        let already = if task.work.unknown {
+            match self.gladly_session(task, &session).await {
+                Some(state) => state == SessionState::Agent,
+                None => return Ok(failed("whose the session is could not be learned")),
+            }
+        } else {
+            false
+        };
         if !already {
             let call = outbound::handoff(&session, &description);
             let came = self.gladly_call(task, Operation::Handoff, &call).await;
@@ -288,7 +295,12 @@ impl Deliverer {
             .await
         {
             Ok(answered) => answered,
-            Err(_) => return Ok(failed("the conversation could not be read")),
+            Err(nothing) => {
+                return Ok(match nothing {
+                    NoAnswer::NoTime => no_time(),
+                    _ => failed("the conversation could not be read"),
+                });
+            }
         };
         Ok(
             match classify(Operation::GetConversation, &answered.reply()) {
@@ -353,23 +365,28 @@ impl Deliverer {
     async fn gladly_raw(&self, task: &Task<'_>, call: &HttpCall) -> Result<Answered, NoAnswer> {
         let connection = task.connection;
         let clock = &self.core.clock;
+        // The wait may use up all the time but that which the call itself needs.
+        let now = clock.now();
+        let spare = task.deadline.since(now) - CALL_NEEDS;
         let wait = self
             .calls
             .rates
-            .take(&connection.base_url, call.method, clock.now());
+            .take(&connection.base_url, call.method, now, spare)
+            .ok_or(NoAnswer::NoTime)?;
         if wait > 0 {
-            let start = clock.now().plus(wait);
-            if start >= task.deadline {
-                return Err(NoAnswer::NotSent);
-            }
-            clock.sleep_until(start).await;
+            clock.sleep_until(now.plus(wait)).await;
         }
         let credentials = Credentials::Basic {
             user: connection.api_user.clone(),
             password: connection.api_token.reveal().to_owned(),
         };
         let send = async |call: &HttpCall| {
-            let timeout = time_left(clock.now(), task.deadline);
+            // A sandbox may have been frozen meanwhile, and its claim be another's.
+            let now = clock.now();
+            if task.deadline.since(now) < CALL_NEEDS / 2 {
+                return Err(NoAnswer::NoTime);
+            }
+            let timeout = time_left(now, task.deadline);
             self.calls
                 .call(&connection.base_url, call, Some(&credentials), timeout)
                 .await
@@ -434,6 +451,15 @@ fn failed(detail: &str) -> Attempt {
     }
 }
 
+/// Nothing was tried: that is nobody's failure, and the next owner goes on.
+fn no_time() -> Attempt {
+    Attempt::Failed {
+        wait: None,
+        failure: false,
+        detail: "no time was left for a call".to_owned(),
+    }
+}
+
 /// An answer that means the same for every operation.
 fn general(answer: Answer) -> Attempt {
     match answer {
@@ -460,6 +486,7 @@ fn simple(came: Came) -> Attempt {
     match came {
         Came::Answer(answer) => general(answer),
         Came::Nothing(NoAnswer::NotSent) => failed("the platform could not be reached"),
+        Came::Nothing(NoAnswer::NoTime) => no_time(),
         Came::Nothing(NoAnswer::Unknown) => Attempt::Unknown,
     }
 }

@@ -9,6 +9,7 @@ use baton_domain::time::{MINUTE, SECOND};
 use baton_domain::{Command, Identity, PlatformEvent, ThreadId, Timestamp};
 use baton_platforms::gladly::auth::{WebhookAuth, verify_any};
 use baton_platforms::gladly::inbound::{self, What};
+use std::sync::Arc;
 
 /// Lost races end here: half of the 15 s that Gladly gives a webhook.
 const WEBHOOK_GIVES_UP: i64 = 7_500;
@@ -37,7 +38,11 @@ pub(super) fn is_authentic(endpoint: &Endpoint, webhook: &Webhook) -> bool {
 }
 
 impl Core {
-    pub(super) async fn receive_gladly(&self, settings: &Settings, webhook: &Webhook) -> Reception {
+    pub(super) async fn receive_gladly(
+        &self,
+        settings: &Arc<Settings>,
+        webhook: &Webhook,
+    ) -> Reception {
         let now = self.clock.now();
         let parsed = match inbound::parse(&webhook.body, now) {
             Ok(parsed) => parsed,
@@ -49,9 +54,14 @@ impl Core {
                 mut identity,
                 event,
             } => {
-                let Some(connection) =
-                    settings.connection_for(&webhook.endpoint, &identity.address)
-                else {
+                // An address may have been added since the settings were read.
+                let newer;
+                let mut found = settings.connection_for(&webhook.endpoint, &identity.address);
+                if found.is_none() {
+                    newer = self.newer_settings(settings.clone()).await;
+                    found = newer.connection_for(&webhook.endpoint, &identity.address);
+                }
+                let Some(connection) = found else {
                     return self.poison(webhook, "no connection has this address").await;
                 };
                 identity.connection.clone_from(&connection.id);
@@ -76,10 +86,7 @@ impl Core {
                     Err(error) => self.after(webhook, Err(error)).await,
                 }
             }
-            What::OtherChannel(other) => {
-                tracing::info!(channel = %other.channel, "a channel that is not handled");
-                self.poison(webhook, "a channel that is not handled").await
-            }
+            What::OtherChannel(_) => self.poison(webhook, "a channel that is not handled").await,
             What::Other => Reception::Accepted("ignored"),
         }
     }
@@ -116,9 +123,10 @@ impl Core {
         let Some(listed) = self.store.listed(&digest).await? else {
             return Ok(false);
         };
-        // A connection that was removed has nothing to follow.
+        // A connection that was removed has nothing to follow, but one that is not known
+        // yet has: the event waits its time.
         let Some(connection) = settings.connections.get(&listed.connection) else {
-            return Ok(true);
+            return Ok(false);
         };
         self.take_in(&listed.thread, connection, None, event)
             .await?;

@@ -1,16 +1,14 @@
-//! A thread's log: load, append, checkpoint, arm, search.
+//! A thread's log: load, append, search.
 
 use super::Store;
 use super::codec::{
-    CHECKPOINT_SK, Checkpoint, ENTRY_PREFIX, SEQ, entry_item, entry_sk, read_checkpoint,
-    read_entry, state_attributes,
+    CHECKPOINT_SK, Checkpoint, ENTRY_PREFIX, entry_item, entry_sk, read_checkpoint, read_entry,
 };
 use super::error::StoreError;
-use super::item::{DUE, DUE_SHARD, Item, PK, SCHEMA, SK, TTL, n, s, shard_of, text};
+use super::item::{PK, SK, s, text};
 use super::units::Mechanism;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
-use baton_domain::time::DAY;
 use baton_domain::{Entry, SCHEMA as CURRENT, Thread, ThreadId, Timestamp, apply_entry};
 
 /// The checkpoint and up to 8 entries: what one Query reads first.
@@ -80,6 +78,25 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn load(&self, id: &ThreadId) -> Result<Loaded, StoreError> {
+        self.read(id, true).await
+    }
+
+    /// Like [`Store::load`], for who has seen entry `seq` already, in the stream: a
+    /// read that need not be consistent costs half, and is repeated as a consistent
+    /// one where it does not reach that entry yet.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn load_with(&self, id: &ThreadId, seq: u64) -> Result<Loaded, StoreError> {
+        match self.read(id, false).await {
+            Ok(loaded) if loaded.thread.seq >= seq => Ok(loaded),
+            // A replica may show the pages of a long tail at different moments.
+            Ok(_) | Err(StoreError::Gap { .. }) => self.read(id, true).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read(&self, id: &ThreadId, consistent: bool) -> Result<Loaded, StoreError> {
         let mut checkpoint = Checkpoint::default();
         let mut newest_first: Vec<Entry> = Vec::new();
         let mut start = None;
@@ -91,7 +108,7 @@ impl Store {
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", s(id.as_str()))
                 .scan_index_forward(false)
-                .consistent_read(true)
+                .consistent_read(consistent)
                 .limit(if start.is_none() { FIRST_PAGE } else { 50 })
                 .set_exclusive_start_key(start)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total)
@@ -286,195 +303,6 @@ impl Store {
             }
         }
     }
-
-    /// Writes the state half of the checkpoint, if it is newer than what is there.
-    ///
-    /// # Errors
-    /// When the table cannot be written. That the state there is newer is no error.
-    pub async fn checkpoint(
-        &self,
-        id: &ThreadId,
-        thread: &Thread,
-        expires: Timestamp,
-    ) -> Result<(), StoreError> {
-        let attributes = state_attributes(thread, checkpoint_ttl(expires))?;
-        let (names, values, sets) = assignments(attributes);
-        self.update_checkpoint(
-            id,
-            Mechanism::Checkpoint,
-            format!("SET {sets}"),
-            Some(
-                "(attribute_not_exists(#s) OR #s < :s) AND (attribute_not_exists(#v) OR #v <= :v)"
-                    .to_owned(),
-            ),
-            names,
-            values,
-        )
-        .await
-        .map(|_| ())
-    }
-
-    /// Puts the time of the next look on the checkpoint, if it still has the time
-    /// that was read; `None` takes it off. With the state, where that is not older
-    /// than the one there. Returns whether the time was put.
-    ///
-    /// A wake passes the state also where nothing was appended since the checkpoint:
-    /// it is the same write, and it keeps the checkpoint of a thread that is open but
-    /// silent from expiring before its next look.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
-    pub async fn rearm(
-        &self,
-        id: &ThreadId,
-        read: Option<i64>,
-        next: Option<Timestamp>,
-        state: Option<(&Thread, Timestamp)>,
-    ) -> Result<bool, StoreError> {
-        if let Some((thread, expires)) = state {
-            let attributes =
-                state_attributes(thread, checkpoint_ttl(expires.max(next.unwrap_or(expires))))?;
-            let (names, values, sets) = assignments(attributes);
-            let condition =
-                "(attribute_not_exists(#s) OR #s <= :s) AND (attribute_not_exists(#v) OR #v <= :v)";
-            if self
-                .try_rearm(id, read, next, Some((names, values, sets, condition)))
-                .await?
-            {
-                return Ok(true);
-            }
-        }
-        if read.is_none() && next.is_none() {
-            // Nothing armed, nothing to arm: an update would make an empty item.
-            return Ok(true);
-        }
-        // One of the two halves has moved; the time alone may still be ours.
-        self.try_rearm(id, read, next, None).await
-    }
-
-    async fn try_rearm(
-        &self,
-        id: &ThreadId,
-        read: Option<i64>,
-        next: Option<Timestamp>,
-        state: Option<(Names, Item, String, &str)>,
-    ) -> Result<bool, StoreError> {
-        let (mut names, mut values, mut sets, also) = match state {
-            Some((names, values, sets, condition)) => {
-                (names, values, vec![sets], format!(" AND {condition}"))
-            }
-            None => (Names::new(), Item::new(), Vec::new(), String::new()),
-        };
-        names.push(("#due".to_owned(), DUE.to_owned()));
-        let condition = match read {
-            Some(read) => {
-                values.insert(":read".to_owned(), n(read));
-                format!("#due = :read{also}")
-            }
-            None => format!("attribute_not_exists(#due){also}"),
-        };
-        let mut expression = String::new();
-        match next {
-            Some(next) => {
-                names.push(("#ds".to_owned(), DUE_SHARD.to_owned()));
-                values.insert(":next".to_owned(), n(next.seconds_up()));
-                values.insert(":ds".to_owned(), s(shard_of(id.as_str())));
-                sets.push("#due = :next, #ds = :ds".to_owned());
-                if also.is_empty() {
-                    // A checkpoint that is only a time must not expire before it.
-                    names.push(("#ttl".to_owned(), TTL.to_owned()));
-                    values.insert(":ttl".to_owned(), n(checkpoint_ttl(next)));
-                    sets.push("#ttl = if_not_exists(#ttl, :ttl)".to_owned());
-                }
-                expression.push_str(&format!("SET {}", sets.join(", ")));
-            }
-            None => {
-                names.push(("#ds".to_owned(), DUE_SHARD.to_owned()));
-                if !sets.is_empty() {
-                    expression.push_str(&format!("SET {} ", sets.join(", ")));
-                }
-                expression.push_str("REMOVE #due, #ds");
-            }
-        }
-        self.update_checkpoint(
-            id,
-            Mechanism::Wake,
-            expression,
-            Some(condition),
-            names,
-            values,
-        )
-        .await
-    }
-
-    async fn update_checkpoint(
-        &self,
-        id: &ThreadId,
-        mechanism: Mechanism,
-        expression: String,
-        condition: Option<String>,
-        names: Names,
-        values: Item,
-    ) -> Result<bool, StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(id.as_str()))
-            .key(SK, s(CHECKPOINT_SK))
-            .update_expression(expression)
-            .set_condition_expression(condition)
-            .set_expression_attribute_names(Some(names.into_iter().collect()))
-            .set_expression_attribute_values((!values.is_empty()).then_some(values))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        self.conditional(mechanism, updated.map(|done| done.consumed_capacity))
-    }
-
-    /// Takes the arming off an entry, if it is still what was read.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
-    pub async fn disarm(&self, id: &ThreadId, seq: u64) -> Result<bool, StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(id.as_str()))
-            .key(SK, s(entry_sk(seq)))
-            .update_expression("REMOVE #due, #ds")
-            .condition_expression("attribute_exists(#due)")
-            .expression_attribute_names("#due", DUE)
-            .expression_attribute_names("#ds", DUE_SHARD)
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        self.conditional(Mechanism::Wake, updated.map(|done| done.consumed_capacity))
-    }
-}
-
-type Names = Vec<(String, String)>;
-
-/// A checkpoint outlives the last entry it covers by seven days.
-fn checkpoint_ttl(expires: Timestamp) -> i64 {
-    expires.plus(7 * DAY).seconds_up()
-}
-
-fn assignments(attributes: Item) -> (Names, Item, String) {
-    let mut names = Names::new();
-    let mut values = Item::new();
-    let mut sets = Vec::new();
-    for (name, value) in attributes {
-        sets.push(format!("#{name} = :{name}"));
-        names.push((format!("#{name}"), name.clone()));
-        values.insert(format!(":{name}"), value);
-    }
-    debug_assert!(
-        values.contains_key(&format!(":{SEQ}")) && values.contains_key(&format!(":{SCHEMA}"))
-    );
-    sets.sort();
-    (names, values, sets.join(", "))
 }
 
 /// # Errors

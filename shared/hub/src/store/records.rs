@@ -3,7 +3,7 @@
 
 use super::Store;
 use super::error::StoreError;
-use super::item::{DATA, PK, SK, TTL, b, bytes, n, number, s, text};
+use super::item::{DATA, Item, PK, SK, TTL, b, bytes, n, number, s, text};
 use super::rows::day_of;
 use super::units::Mechanism;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -77,6 +77,7 @@ pub enum KeyClaim {
     OtherBody,
 }
 
+const KEY_SK: &str = "key";
 const TOKENS_PK: &str = "tokens";
 const SETTINGS_PK: &str = "settings";
 const SETTINGS_SK: &str = "current";
@@ -236,8 +237,8 @@ impl Store {
             .client
             .put_item()
             .table_name(&self.table)
-            .item(PK, s(format!("key#{}", String::from(key))))
-            .item(SK, s("key"))
+            .item(PK, s(key_pk(key)))
+            .item(SK, s(KEY_SK))
             .item("b", s(String::from(body)))
             .item("t", s(leads_to))
             .item("a", n(now.0))
@@ -263,7 +264,11 @@ impl Store {
             return Err(StoreError::of("PutItem", &error));
         };
         self.units.count_refused(Mechanism::Key);
-        let standing = refused.item().cloned().unwrap_or_default();
+        let standing = match refused.item() {
+            Some(item) => item.clone(),
+            // An engine that does not return the item is asked for it.
+            None => self.key_item(key).await?.ok_or(StoreError::Contended)?,
+        };
         Ok(match (text(&standing, "b"), text(&standing, "t")) {
             (Some(used), Some(leads_to)) if used == String::from(body) => {
                 KeyClaim::Repeated(leads_to.to_owned())
@@ -271,4 +276,25 @@ impl Store {
             _ => KeyClaim::OtherBody,
         })
     }
+
+    async fn key_item(&self, key: Fingerprint) -> Result<Option<Item>, StoreError> {
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, s(key_pk(key)))
+            .key(SK, s(KEY_SK))
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("GetItem", &error))?;
+        self.units
+            .count(Mechanism::Key, false, got.consumed_capacity());
+        Ok(got.item)
+    }
+}
+
+fn key_pk(key: Fingerprint) -> String {
+    format!("key#{}", String::from(key))
 }

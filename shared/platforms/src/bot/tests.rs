@@ -173,13 +173,16 @@ fn a_bot_for_gladly_gets_text_on_any_platform() {
         items,
     });
     told.identity.channel = Some("whatsapp".to_owned());
-    told.identity.customer = None;
+    told.identity.conversation = None;
     let mut telling = told.telling();
     telling.source_event_id = Some("ev_1");
     let event = body(&tell(BotFormat::Gladly, &telling, &BotAuth::default(), NOW));
     assert_eq!(event["id"], "ev_1");
     assert_eq!(event["content"]["channelType"], "CHAT");
-    assert_eq!(event["content"]["customerId"], "se_1");
+    // A number or a name elsewhere is not shown: the hub's own ids stand for them.
+    let (thread, conversation) = (told.conversation.thread(), told.conversation.to_string());
+    assert_eq!(event["content"]["customerId"], thread.as_str());
+    assert_eq!(event["content"]["conversationId"], conversation);
     assert_eq!(event["content"]["message"]["type"], "TEXT");
     assert_eq!(
         event["content"]["message"]["content"]["body"],

@@ -15,6 +15,6 @@ pub use calls::{
 };
 pub use error::{FaceError, FaceProblem};
 pub use objects::{
-    ConversationView, From, MessageView, SessionView, Target, conversation_object, envelope,
-    message_object, ping, session_object,
+    ConversationView, From, MessageView, SessionView, Status, Target, conversation_name,
+    conversation_object, customer_name, envelope, message_object, ping, session_object,
 };

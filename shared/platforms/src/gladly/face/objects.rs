@@ -1,14 +1,15 @@
 //! Rendering what a bot written for Gladly reads.
 //!
-//! Session and conversation ids on this face are the hub's conversation ids, whatever
-//! the platform: they are what the face's paths take.
+//! The session id on this face is the hub's conversation id, whatever the platform: it
+//! is what the face's session paths take. The ids of the conversation and the customer
+//! are Gladly's own where the thread is Gladly's, so that a bot can go on using them
+//! with Gladly itself; elsewhere they are the hub's.
 
 use crate::bot::Telling;
 use crate::convert;
 use crate::gladly::outbound::message_body;
-use crate::gladly::readback::ConversationStatus;
 use crate::moment::to_iso;
-use baton_domain::{Content, ConversationId, Timestamp};
+use baton_domain::{Content, ConversationId, Identity, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -56,12 +57,8 @@ pub enum Target {
 pub struct SessionView<'a> {
     /// The conversation, which is the session here.
     pub conversation: &'a ConversationId,
-    /// The entry point.
-    pub address: &'a str,
-    /// The platform's id of the customer.
-    pub customer: Option<&'a str>,
-    /// The platform's word for the channel.
-    pub channel: Option<&'a str>,
+    /// The platform's names.
+    pub identity: &'a Identity,
     /// When it began.
     pub created_at: Timestamp,
     /// When anything last happened in it.
@@ -70,13 +67,25 @@ pub struct SessionView<'a> {
     pub target: Target,
 }
 
+/// Where a conversation stands, in the face's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// With the bot and in no inbox. Gladly's screens call this "New" (Gladly's FAQ on
+    /// messaging automation); its API document has no word for it.
+    New,
+    /// In an inbox or with an agent.
+    Open,
+    /// Closed.
+    Closed,
+}
+
 /// A conversation, to be rendered.
 #[derive(Clone, Debug)]
 pub struct ConversationView<'a> {
     /// The hub's id.
     pub conversation: &'a ConversationId,
-    /// The platform's id of the customer.
-    pub customer: Option<&'a str>,
+    /// The platform's names.
+    pub identity: &'a Identity,
     /// The agent who holds it.
     pub agent: Option<&'a str>,
     /// The inbox; none while the bot holds.
@@ -85,8 +94,28 @@ pub struct ConversationView<'a> {
     pub created_at: Timestamp,
     /// When it was closed.
     pub closed_at: Option<Timestamp>,
-    /// Open, waiting or closed; unknown is shown as open.
-    pub status: ConversationStatus,
+    /// Where it stands.
+    pub status: Status,
+}
+
+/// The conversation's id on this face: Gladly's own, or else the hub's.
+#[must_use]
+pub fn conversation_name(identity: &Identity, conversation: &ConversationId) -> String {
+    identity
+        .conversation
+        .clone()
+        .unwrap_or_else(|| conversation.to_string())
+}
+
+/// The customer's id on this face: Gladly's own, or else the hub's thread, which is one
+/// customer on one connection. A platform's id that is a number or a name of a person
+/// is never shown here.
+#[must_use]
+pub fn customer_name(identity: &Identity, conversation: &ConversationId) -> String {
+    // Only Gladly's threads have a conversation of the platform's.
+    let own = identity.customer.clone();
+    own.filter(|_| identity.conversation.is_some())
+        .unwrap_or_else(|| conversation.thread().as_str().to_owned())
 }
 
 /// The message object of `.../messages`.
@@ -135,13 +164,12 @@ fn typed(content: &Content) -> (Value, Value) {
 /// The session object of `GET .../sessions/{id}`.
 #[must_use]
 pub fn session_object(view: &SessionView<'_>) -> Value {
-    let id = view.conversation.to_string();
     json!({
-        "id": id,
-        "conversationId": id,
-        "companyAddress": view.address,
-        "customerId": view.customer,
-        "endpointType": channel(view.channel),
+        "id": view.conversation.to_string(),
+        "conversationId": conversation_name(view.identity, view.conversation),
+        "companyAddress": view.identity.address,
+        "customerId": customer_name(view.identity, view.conversation),
+        "endpointType": channel(view.identity.channel.as_deref()),
         "createdAt": to_iso(view.created_at),
         "updatedAt": to_iso(view.updated_at),
         "target": {"targetType": match view.target {
@@ -161,8 +189,12 @@ pub fn conversation_object(view: &ConversationView<'_>) -> Value {
             object.insert(key.to_owned(), value);
         }
     };
-    put("id", view.conversation.to_string().into());
-    put("customerId", view.customer.into());
+    let (id, customer) = (
+        conversation_name(view.identity, view.conversation),
+        customer_name(view.identity, view.conversation),
+    );
+    put("id", id.into());
+    put("customerId", customer.into());
     put("agentId", view.agent.into());
     put("inboxId", view.inbox.into());
     put("customAttributes", json!([]));
@@ -170,9 +202,9 @@ pub fn conversation_object(view: &ConversationView<'_>) -> Value {
     put("createdAt", to_iso(view.created_at).into());
     put("closedAt", view.closed_at.map(to_iso).into());
     let status = match view.status {
-        ConversationStatus::Open | ConversationStatus::Unknown => "OPEN",
-        ConversationStatus::Waiting => "WAITING",
-        ConversationStatus::Closed => "CLOSED",
+        Status::New => "NEW",
+        Status::Open => "OPEN",
+        Status::Closed => "CLOSED",
     };
     put("status", status.into());
     Value::Object(object)
@@ -185,17 +217,16 @@ pub fn conversation_object(view: &ConversationView<'_>) -> Value {
 #[must_use]
 pub fn envelope(telling: &Telling<'_>) -> Value {
     let message = telling.message_id.to_string();
-    let conversation = telling.conversation_id.to_string();
     let identity = telling.identity;
-    let customer = identity.customer.as_deref().unwrap_or(&identity.name);
+    let customer = customer_name(identity, telling.conversation_id);
     json!({
         "id": telling.source_event_id.unwrap_or(&message),
         "type": "AUTOMATION/MESSAGE_RECEIVED",
         "timestamp": to_iso(telling.at),
         "initiator": {"id": customer, "type": "CUSTOMER"},
         "content": {
-            "sessionId": conversation,
-            "conversationId": conversation,
+            "sessionId": telling.conversation_id.to_string(),
+            "conversationId": conversation_name(identity, telling.conversation_id),
             "channelType": channel(identity.channel.as_deref()),
             "customerId": customer,
             "companyAddress": identity.address,

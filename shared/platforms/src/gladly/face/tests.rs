@@ -1,6 +1,6 @@
 use super::*;
 use crate::gladly::readback::ConversationStatus;
-use baton_domain::{Content, ConversationId, MenuItem, ThreadId, Timestamp};
+use baton_domain::{Content, ConversationId, Identity, MenuItem, ThreadId, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -188,38 +188,70 @@ fn message_objects_have_gladlys_fields() {
     );
 }
 
+fn gladlys() -> Identity {
+    Identity {
+        name: "se_1".to_owned(),
+        address: "app_1".to_owned(),
+        customer: Some("cu_1".to_owned()),
+        conversation: Some("co_1".to_owned()),
+        ..Identity::default()
+    }
+}
+
+#[test]
+fn ids_are_gladlys_on_gladly_and_the_hubs_elsewhere() {
+    let id = conversation();
+    assert_eq!(conversation_name(&gladlys(), &id), "co_1");
+    assert_eq!(customer_name(&gladlys(), &id), "cu_1");
+    let elsewhere = Identity {
+        conversation: None,
+        ..gladlys()
+    };
+    assert_eq!(conversation_name(&elsewhere, &id), id.to_string());
+    assert_eq!(customer_name(&elsewhere, &id), id.thread().as_str());
+}
+
 #[test]
 fn sessions_and_conversations_read_back_as_gladlys() {
-    let id = conversation();
+    let (id, identity) = (conversation(), gladlys());
     let mut view = SessionView {
         conversation: &id,
-        address: "app_1",
-        customer: Some("cu_1"),
-        channel: None,
+        identity: &identity,
         created_at: AT,
         updated_at: AT,
         target: Target::Automation,
     };
     use crate::gladly::readback::{SessionState, conversation_state, session_state};
+    let object = session_object(&view);
+    assert_eq!(object["id"], json!(id.to_string()));
+    assert_eq!(
+        (&object["conversationId"], &object["customerId"]),
+        (&json!("co_1"), &json!("cu_1"))
+    );
     let state = |view: &SessionView<'_>| session_state(session_object(view).to_string().as_bytes());
     assert_eq!(state(&view), SessionState::Automation);
     view.target = Target::Agent;
     assert_eq!(state(&view), SessionState::Agent);
 
-    let view = ConversationView {
+    let mut view = ConversationView {
         conversation: &id,
-        customer: Some("cu_1"),
+        identity: &identity,
         agent: None,
         inbox: Some("in_1"),
         created_at: AT,
         closed_at: None,
-        status: ConversationStatus::Waiting,
+        status: Status::Open,
     };
     let object = conversation_object(&view);
+    assert_eq!(object["id"], json!("co_1"));
     assert!(object.get("agentId").is_none() && object.get("closedAt").is_none());
     let read = conversation_state(object.to_string().as_bytes()).unwrap();
-    assert_eq!(read.status, ConversationStatus::Waiting);
+    assert_eq!(read.status, ConversationStatus::Open);
     assert_eq!((read.inbox.as_deref(), read.agent), (Some("in_1"), None));
+    (view.inbox, view.status) = (None, Status::New);
+    let object = conversation_object(&view);
+    assert_eq!(object["status"], json!("NEW"));
+    assert!(object.get("inboxId").is_none());
 }
 
 proptest! {

@@ -1,0 +1,8 @@
+//! The function `connections`: see `handlers::connections`.
+
+use baton_functions::{boot, handlers};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    boot::serve_http(boot::api().await?, handlers::connections).await
+}

@@ -1,0 +1,114 @@
+//! What the program `baton` can do.
+
+mod check;
+mod demo;
+mod operator;
+mod private;
+mod serve;
+mod timeline;
+mod token;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+pub use serve::{Running, ServeError, ServeOptions, serve};
+
+/// An open messaging-automation hub: who holds the conversation, bot, queue, agent,
+/// another app or nobody.
+#[derive(Debug, Parser)]
+#[command(name = "baton", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArguments,
+}
+
+#[derive(Debug, clap::Args)]
+struct ServeArguments {
+    /// The port to listen on.
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+    /// The address to listen on.
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// The data folder; private, made if missing.
+    #[arg(long, default_value = ".baton")]
+    data: PathBuf,
+    /// Keep everything in memory.
+    #[arg(long)]
+    in_memory: bool,
+    /// The configuration; without one, a demonstration runs.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the whole hub on this machine (the default).
+    Serve(ServeArguments),
+    /// Plays a whole story against a hub of its own and prints what happened.
+    Demo,
+    /// Prints one conversation: holders, deadlines, deliveries, failures.
+    Timeline {
+        /// The conversation (`cnv_...`) or thread (`thr_...`).
+        id: String,
+        /// The data folder.
+        #[arg(long, default_value = ".baton")]
+        data: PathBuf,
+    },
+    /// Reports every mistake of a configuration at once.
+    Check {
+        /// The configuration.
+        #[arg(long, default_value = "baton.toml")]
+        config: PathBuf,
+    },
+    /// Makes tokens for the API.
+    Token {
+        #[command(subcommand)]
+        command: TokenCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenCommand {
+    /// Makes a token and prints it, once.
+    Create(token::CreateArguments),
+}
+
+/// Runs the program with the arguments it was called with.
+pub async fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        None => serve::run(arguments.serve.into()).await,
+        Some(Command::Serve(options)) => serve::run(options.into()).await,
+        Some(Command::Demo) => demo::run().await,
+        Some(Command::Timeline { id, data }) => timeline::run(&id, &data).await,
+        Some(Command::Check { config }) => check::run(&config),
+        Some(Command::Token {
+            command: TokenCommand::Create(options),
+        }) => token::run(options).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("baton: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl From<ServeArguments> for ServeOptions {
+    fn from(arguments: ServeArguments) -> Self {
+        // A configuration by the usual name is used without being named.
+        let usual = PathBuf::from("baton.toml");
+        Self {
+            host: arguments.host,
+            port: arguments.port,
+            data: (!arguments.in_memory).then_some(arguments.data),
+            config: arguments.config.or_else(|| usual.exists().then_some(usual)),
+            timers: crate::demo_settings::DemoTimers::default(),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `baton check`.
+
+use baton_hub::config::{CheckContext, Checked, check, render_file};
+use std::path::Path;
+
+/// Checks a file.
+pub(super) fn check_file(path: &Path) -> Result<Checked, String> {
+    let toml = std::fs::read_to_string(path)
+        .map_err(|error| format!("{}: {error}; name another with --config", path.display()))?;
+    let context = CheckContext {
+        tracked_by_git: tracked_by_git(path),
+        env: &|name| std::env::var(name).ok(),
+    };
+    Ok(check(&toml, &context))
+}
+
+/// Whether git tracks the file; where there is no git, nothing is tracked.
+fn tracked_by_git(path: &Path) -> bool {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let Some(name) = path.file_name() else {
+        return false;
+    };
+    std::process::Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["ls-files", "--error-unmatch", "--"])
+        .arg(name)
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+/// The command: every mistake at once.
+pub(super) fn run(path: &Path) -> Result<(), String> {
+    let checked = check_file(path)?;
+    let file = path.display().to_string();
+    let toml = std::fs::read_to_string(path).unwrap_or_default();
+    if !checked.mistakes.is_empty() {
+        println!("{}", render_file(&file, &checked.mistakes, &toml));
+    }
+    match (checked.errors(), &checked.settings) {
+        (0, Some(settings)) => {
+            println!(
+                "{file}: good: {} endpoints, {} connections",
+                settings.endpoints.len(),
+                settings.connections.len()
+            );
+            Ok(())
+        }
+        (1, _) => Err(format!("{file} has 1 mistake")),
+        (mistakes, _) => Err(format!("{file} has {mistakes} mistakes")),
+    }
+}

@@ -1,0 +1,299 @@
+//! Waking a thread: fires what is due, arms it again, and goes on with what is pending.
+
+use super::Sweep;
+use super::running::{Busy, Call, Running};
+use crate::core::RunError;
+use crate::deliver::{CLAIM, claimed_by};
+use crate::relay::tell_due;
+use crate::settings::{Connection, Settings};
+use crate::store::{Loaded, StoreError};
+use baton_domain::time::{DAY, SECOND};
+use baton_domain::timers::{at_rest, relied_on};
+use baton_domain::{Command, Policy, Thread, ThreadId, Timestamp, next_wake};
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// How often a wake is tried against others that write to the thread.
+const WAKE_TRIES: u32 = 4;
+/// For how long calls that are made aside put off the next look for their sake: longer
+/// than telling a bot takes at most.
+const CALLS_TAKE: i64 = 20 * SECOND;
+/// How often a thread is looked at whose connection is not in the settings.
+const ORPHANS_WAIT: i64 = DAY;
+/// How long it is looked at so.
+const ORPHANS_KEPT: i64 = 8 * DAY;
+
+/// What is about to be done aside.
+#[derive(Clone, Copy, Debug, Default)]
+struct Aside {
+    /// The bot is told.
+    tells: bool,
+    /// Work that nobody has claimed waits for a place.
+    delivers: bool,
+}
+
+impl Sweep {
+    /// Wakes a thread.
+    pub(super) async fn wake(
+        &self,
+        id: &ThreadId,
+        armed_entry: Option<u64>,
+        running: &Running,
+    ) -> Result<(), StoreError> {
+        let core = self.core();
+        let loaded = core.store.load(id).await?;
+        let settings = match core.settings_with(&loaded.thread.identity.connection).await {
+            Ok(settings) => settings,
+            Err(error) => {
+                tracing::error!(error = %error, "what is due waits for the settings");
+                return Ok(());
+            }
+        };
+        let Some(connection) = settings.connections.get(&loaded.thread.identity.connection) else {
+            return self.look_later(loaded, armed_entry).await;
+        };
+        // The claim is taken in the same entry where it can be used at once.
+        let mut place = running.try_enter(Call::Deliver, &connection.id);
+        let until = core.clock.now().plus(CLAIM);
+        let command = Command::Wake {
+            claim_until: place.is_some().then_some(until),
+        };
+        let ran = match core.run(loaded, connection, command, until).await {
+            Ok(ran) => ran,
+            Err(RunError::Rejected(rejection, _)) => {
+                tracing::error!(thread = %id, reason = %rejection, "a wake was turned down");
+                return Ok(());
+            }
+            Err(RunError::Store(error)) => return Err(error),
+        };
+        let owns = ran.entry.as_ref().and_then(claimed_by) == Some(until);
+        let loaded = ran.loaded;
+        let now = core.clock.now();
+        let aside = Aside {
+            tells: tell_due(&loaded.thread, now).is_some(),
+            delivers: loaded.thread.deliverable(now),
+        };
+        let armed = self
+            .arm_again(connection, loaded.clone(), armed_entry, aside)
+            .await;
+        if owns || aside.delivers {
+            let owned = place.take().filter(|_| owns).map(|place| Owned {
+                loaded: loaded.clone(),
+                until,
+                place,
+            });
+            self.deliver_aside(&settings, &connection.id, id, owned, running);
+        }
+        if aside.tells
+            && let Some(busy) = running.take(Call::Tell, id)
+        {
+            self.tell_aside(&settings, &connection.id, id, busy, running);
+        }
+        armed
+    }
+
+    /// Delivers without holding up what is due elsewhere.
+    fn deliver_aside(
+        &self,
+        settings: &Arc<Settings>,
+        connection: &str,
+        id: &ThreadId,
+        owned: Option<Owned>,
+        running: &Running,
+    ) {
+        let busy = running.take(Call::Deliver, id);
+        // One that waits for a place is enough; a claim of our own is used in any case.
+        if busy.is_none() && owned.is_none() {
+            return;
+        }
+        let (deliverer, settings) = (self.relay.deliverer.clone(), settings.clone());
+        let (connection, id, lanes) = (connection.to_owned(), id.clone(), running.clone());
+        running.aside(async move {
+            let _busy = busy;
+            let Some(connection) = settings.connections.get(&connection) else {
+                return;
+            };
+            let delivered = match owned {
+                Some(owned) => {
+                    let _place = owned.place;
+                    deliverer
+                        .work_off(&settings, connection, owned.loaded, owned.until)
+                        .await
+                }
+                None => {
+                    let Some(_place) = lanes.enter(Call::Deliver, &connection.id).await else {
+                        return;
+                    };
+                    match deliverer.core.store.load(&id).await {
+                        Ok(loaded) => {
+                            deliverer
+                                .claim_and_work_off(&settings, connection, loaded, CLAIM)
+                                .await
+                        }
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            if let Err(error) = delivered {
+                tracing::warn!(thread = %id, error = %error, "a delivery is left to a later wake");
+            }
+        });
+    }
+
+    /// Tells the bot again without holding up what is due elsewhere.
+    fn tell_aside(
+        &self,
+        settings: &Arc<Settings>,
+        connection: &str,
+        id: &ThreadId,
+        busy: Busy,
+        running: &Running,
+    ) {
+        let (relay, settings) = (self.relay.clone(), settings.clone());
+        let (connection, id, lanes) = (connection.to_owned(), id.clone(), running.clone());
+        running.aside(async move {
+            let _busy = busy;
+            let Some(connection) = settings.connections.get(&connection) else {
+                return;
+            };
+            let Some(_place) = lanes.enter(Call::Tell, &connection.id).await else {
+                return;
+            };
+            let told = match relay.deliverer.core.store.load(&id).await {
+                Ok(loaded) => relay.tell_again(connection, loaded).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = told {
+                tracing::warn!(thread = %id, error = %error, "a telling is left to a later wake");
+            }
+        });
+    }
+
+    /// Puts the next look on the checkpoint, where nothing earlier is armed, and then
+    /// takes the arming that brought us here off its entry.
+    async fn arm_again(
+        &self,
+        connection: &Connection,
+        mut loaded: Loaded,
+        armed_entry: Option<u64>,
+        aside: Aside,
+    ) -> Result<(), StoreError> {
+        for _ in 0..WAKE_TRIES {
+            let now = self.core().clock.now();
+            let armed = match next_look(&loaded, &connection.policy, now, aside) {
+                Look::Stands => true,
+                Look::At(next) => {
+                    self.rearm(&loaded, connection.keep_messages, Some(next))
+                        .await?
+                }
+                Look::Never => self.rearm(&loaded, connection.keep_messages, None).await?,
+            };
+            if armed {
+                return self.disarm(&loaded.id, armed_entry).await;
+            }
+            loaded = self.core().store.load(&loaded.id).await?;
+        }
+        // The row stays due; the next question finds it again.
+        Ok(())
+    }
+
+    /// A thread whose connection is not in the settings: removed, or left out by mistake.
+    /// Nothing can be done for it now, but its timers must not be lost.
+    async fn look_later(&self, loaded: Loaded, armed_entry: Option<u64>) -> Result<(), StoreError> {
+        let now = self.core().clock.now();
+        let gone = at_rest(&loaded.thread) || now.since(loaded.thread.last_at) > ORPHANS_KEPT;
+        let stands = loaded.armed_on_checkpoint().is_some_and(|at| at > now);
+        let next = (!gone).then(|| now.plus(ORPHANS_WAIT));
+        if stands || self.rearm(&loaded, ORPHANS_KEPT, next).await? {
+            self.disarm(&loaded.id, armed_entry).await?;
+        }
+        Ok(())
+    }
+
+    async fn disarm(&self, id: &ThreadId, armed_entry: Option<u64>) -> Result<(), StoreError> {
+        if let Some(seq) = armed_entry {
+            self.core().store.disarm(id, seq).await?;
+        }
+        Ok(())
+    }
+
+    async fn rearm(
+        &self,
+        loaded: &Loaded,
+        keep: i64,
+        next: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
+        let expires = loaded.thread.last_at.plus(keep.max(8 * DAY));
+        let behind = loaded.folded > 0 && loaded.checkpoint_schema <= baton_domain::SCHEMA;
+        let state = behind.then_some((&loaded.thread, expires));
+        self.core()
+            .store
+            .rearm(&loaded.id, loaded.checkpoint_due, next, state)
+            .await
+    }
+}
+
+/// A claim taken by this wake, with the place to use it.
+struct Owned {
+    loaded: Loaded,
+    until: Timestamp,
+    place: OwnedSemaphorePermit,
+}
+
+/// When a thread is looked at next.
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    /// What is armed will do.
+    Stands,
+    /// Then, by the checkpoint.
+    At(Timestamp),
+    /// Not by the checkpoint: an entry is armed, or the thread is at rest.
+    Never,
+}
+
+/// What to put on the checkpoint. A time there that is still ahead is never taken off or
+/// put later: who appended an entry may have relied on it.
+fn next_look(loaded: &Loaded, policy: &Policy, now: Timestamp, aside: Aside) -> Look {
+    let thread = &loaded.thread;
+    let standing = loaded.armed_on_checkpoint();
+    let ahead = standing.filter(|at| *at > now);
+    if at_rest(thread) {
+        return match ahead {
+            Some(_) => Look::Stands,
+            None => Look::Never,
+        };
+    }
+    // A look that is due at once is better a little later than a busy loop.
+    let next = next_wake(&put_off(thread, now, aside), policy, now).max(now.plus(SECOND));
+    if ahead.is_some_and(|at| at.seconds_up() <= next.seconds_up()) {
+        return Look::Stands;
+    }
+    if relied_on(thread.armed, now).is_some_and(|at| at <= next) {
+        return match standing.filter(|_| ahead.is_none()) {
+            Some(_) => Look::Never,
+            None => Look::Stands,
+        };
+    }
+    Look::At(next)
+}
+
+/// The thread as it is while calls are made for it: what they are about is looked at
+/// again when they must have ended, its timers at their times.
+fn put_off(thread: &Thread, now: Timestamp, aside: Aside) -> Thread {
+    let mut thread = thread.clone();
+    let ended = now.plus(CALLS_TAKE);
+    if aside.tells
+        && let Some(untold) = &mut thread.untold
+    {
+        untold.next = untold.next.max(ended);
+    }
+    if aside.delivers
+        && let Some(head) = thread.outbox.first_mut()
+    {
+        head.not_before = head.not_before.max(Some(ended));
+    }
+    thread
+}
+
+#[cfg(test)]
+mod tests;

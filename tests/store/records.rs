@@ -1,0 +1,259 @@
+//! Single items: directory, poison, tokens, settings, idempotency keys, seats.
+
+use crate::engines::Table;
+use crate::material::{START, cost, print, thread};
+use aws_sdk_dynamodb::types::AttributeValue;
+use baton_domain::Timestamp;
+use baton_domain::seats::Holding;
+use baton_domain::time::{DAY, HOUR, SECOND};
+use baton_hub::store::directory::{DIRECTORY_KEPT, Listed};
+use baton_hub::store::item::{Item, PK, SK, TTL, number, s};
+use baton_hub::store::records::{
+    KEY_KEPT, KeyClaim, POISON_KEPT, POISON_LIMIT, Poison, Role, TokenRecord,
+};
+use baton_hub::store::rows::day_of;
+
+fn listed(n: u32, at: Timestamp) -> Listed {
+    Listed {
+        thread: thread(n),
+        connection: "shop-chat".to_owned(),
+        at,
+    }
+}
+
+pub(crate) async fn a_name_belongs_to_the_newest(table: &Table) {
+    let list = async |n, at| {
+        table
+            .store
+            .list_name("digest", &listed(n, at))
+            .await
+            .expect("a name")
+    };
+    let found = async || table.store.listed("digest").await.expect("a name");
+    assert_eq!(found().await, None);
+    assert!(list(1, START).await);
+    assert!(list(2, START.plus(SECOND)).await);
+    assert!(!list(1, START).await, "the older one came later");
+    assert_eq!(found().await, Some(listed(2, START.plus(SECOND))));
+    assert!(
+        list(2, START.plus(SECOND)).await,
+        "a repeated batch changes nothing"
+    );
+    assert_eq!(table.store.listed("another").await.expect("a name"), None);
+}
+
+pub(crate) async fn poison_is_kept_and_cut(table: &Table) {
+    let at = |seconds: i64| START.plus(seconds * SECOND);
+    let poison = |seconds, length: usize| Poison {
+        endpoint: "gladly-main".to_owned(),
+        at: at(seconds),
+        problem: "not JSON".to_owned(),
+        body: vec![b'x'; length],
+        length,
+    };
+    // Two of one millisecond are two records.
+    table
+        .store
+        .put_poison(&poison(5, 10), "a")
+        .await
+        .expect("poison");
+    table
+        .store
+        .put_poison(&poison(5, 20), "b")
+        .await
+        .expect("poison");
+    table
+        .store
+        .put_poison(&poison(1, 1_000_000), "c")
+        .await
+        .expect("poison");
+    let kept = table
+        .store
+        .poison("gladly-main", &day_of(START))
+        .await
+        .expect("poison");
+    let seen: Vec<_> = kept
+        .iter()
+        .map(|one| (one.at, one.body.len(), one.length))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (at(1), POISON_LIMIT, 1_000_000),
+            (at(5), 10, 10),
+            (at(5), 20, 20)
+        ]
+    );
+    assert_eq!(kept[1], poison(5, 10));
+    assert_eq!(
+        table
+            .store
+            .poison("other", &day_of(START))
+            .await
+            .expect("poison"),
+        []
+    );
+    assert_eq!(
+        table
+            .store
+            .poison("gladly-main", &day_of(START.plus(DAY)))
+            .await
+            .expect("poison"),
+        []
+    );
+}
+
+pub(crate) async fn tokens_and_settings_are_replaced(table: &Table) {
+    assert_eq!(table.store.token("hash").await.expect("a token"), None);
+    assert_eq!(
+        table.store.settings_document().await.expect("settings"),
+        None
+    );
+    let mut record = TokenRecord {
+        name: "night bot".to_owned(),
+        role: Role::Bot,
+        connections: Some(vec!["shop-chat".to_owned()]),
+        agent: None,
+        expires: Some(START.plus(DAY)),
+    };
+    for role in [Role::Bot, Role::Agent, Role::Admin, Role::Reader] {
+        record.role = role;
+        table
+            .store
+            .put_token("hash", &record)
+            .await
+            .expect("a token");
+        assert_eq!(
+            table.store.token("hash").await.expect("a token"),
+            Some(record.clone())
+        );
+    }
+    assert_eq!(table.store.token("has").await.expect("a token"), None);
+    for text in ["{\"v\":1}", "{\"v\":2}"] {
+        table
+            .store
+            .put_settings_document(text)
+            .await
+            .expect("settings");
+        assert_eq!(
+            table
+                .store
+                .settings_document()
+                .await
+                .expect("settings")
+                .as_deref(),
+            Some(text)
+        );
+    }
+}
+
+pub(crate) async fn a_key_holds_for_a_day_and_one_body(table: &Table) {
+    let claim = async |key, body, now| {
+        table
+            .store
+            .claim_key(print(key), print(body), "thr_x", now)
+            .await
+            .expect("a key")
+    };
+    let repeated = KeyClaim::Repeated("thr_x".to_owned());
+    assert_eq!(claim(1, 10, START).await, KeyClaim::New);
+    assert_eq!(claim(1, 10, START.plus(SECOND)).await, repeated);
+    assert_eq!(claim(1, 11, START.plus(SECOND)).await, KeyClaim::OtherBody);
+    assert_eq!(claim(2, 10, START).await, KeyClaim::New, "another key");
+    // The day counts from the first use; the item is still there when it ends.
+    assert_eq!(claim(1, 10, START.plus(DAY - 1)).await, repeated);
+    assert_eq!(claim(1, 11, START.plus(DAY)).await, KeyClaim::New);
+    assert_eq!(
+        claim(1, 10, START.plus(DAY + HOUR)).await,
+        KeyClaim::OtherBody
+    );
+}
+
+pub(crate) async fn a_seat_is_freed_once(table: &Table) {
+    let holding = |n, epoch| {
+        Holding {
+            thread: thread(n),
+            epoch,
+        }
+        .element()
+    };
+    let held = vec![holding(1, 1), holding(1, 2), holding(2, 1)];
+    let seat = Item::from([
+        (PK.to_owned(), s("agent#agent-1")),
+        (SK.to_owned(), s("seat")),
+        ("h".to_owned(), AttributeValue::Ss(held)),
+    ]);
+    table.put(seat).await;
+    let left = async || {
+        let item = table.item("agent#agent-1", "seat").await.expect("a seat");
+        item.get("h")
+            .and_then(|held| held.as_ss().ok())
+            .cloned()
+            .unwrap_or_default()
+    };
+    table
+        .store
+        .free_seat("agent-1", &thread(1), 1)
+        .await
+        .expect("a seat");
+    table
+        .store
+        .free_seat("agent-1", &thread(1), 1)
+        .await
+        .expect("a seat");
+    let mut rest = left().await;
+    rest.sort();
+    let mut expected = [holding(1, 2), holding(2, 1)];
+    expected.sort();
+    assert_eq!(rest, expected);
+    for (n, epoch) in [(1, 2), (2, 1), (2, 1)] {
+        table
+            .store
+            .free_seat("agent-1", &thread(n), epoch)
+            .await
+            .expect("a seat");
+    }
+    assert_eq!(left().await, [""; 0]);
+    table
+        .store
+        .free_seat("nobody", &thread(1), 1)
+        .await
+        .expect("no failure");
+    assert!(
+        table.item("agent#nobody", "seat").await.is_none(),
+        "freeing makes no seat"
+    );
+}
+
+pub(crate) async fn records_expire(table: &Table) {
+    table
+        .store
+        .list_name("digest", &listed(1, START))
+        .await
+        .expect("a name");
+    table
+        .store
+        .claim_key(print(1), print(2), "thr_x", START)
+        .await
+        .expect("a key");
+    let poison = Poison {
+        endpoint: "e".to_owned(),
+        at: START,
+        problem: "p".to_owned(),
+        body: vec![1],
+        length: 1,
+    };
+    table.store.put_poison(&poison, "a").await.expect("poison");
+    cost(&table.store);
+    let key = format!("key#{}", String::from(print(1)));
+    let poison = format!("poison#e#{}", day_of(START));
+    for (pk, kept) in [
+        ("dir#digest", DIRECTORY_KEPT),
+        (&key, KEY_KEPT),
+        (&poison, POISON_KEPT),
+    ] {
+        let items = table.partition(pk).await;
+        let ttl: Vec<_> = items.iter().map(|item| number(item, TTL)).collect();
+        assert_eq!(ttl, [Some(START.plus(kept).seconds_up())], "{pk}");
+    }
+}

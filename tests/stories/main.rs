@@ -1,0 +1,9 @@
+//! Stories: the whole hub over real sockets, a simulated Gladly that checks what it
+//! gets, and a sample bot. The oracle is what the platform and the bot saw.
+
+mod conversation;
+mod crash;
+mod hostile;
+mod repeats;
+mod stage;
+mod trouble;

@@ -1,0 +1,199 @@
+//! The same thing more than once.
+
+use crate::stage::{SOON, Stage, message_event, now_iso};
+use baton_local::demo_settings::CONNECTION;
+use baton_simulators::gladly::Speaker;
+use serde_json::json;
+use std::sync::Arc;
+
+async fn received(stage: &Stage, session: &str) -> usize {
+    let id = stage.running.hub.core.id_key.thread(CONNECTION, session);
+    let loaded = stage
+        .running
+        .hub
+        .core
+        .store
+        .load(&id)
+        .await
+        .expect("the thread");
+    let events = loaded.tail.iter().flat_map(|entry| &entry.events);
+    events
+        .filter(|event| matches!(event, baton_domain::Event::Received { .. }))
+        .count()
+}
+
+fn told(stage: &Stage, text: &str) -> usize {
+    stage
+        .bot()
+        .told()
+        .iter()
+        .filter(|told| told.text.as_deref() == Some(text))
+        .count()
+}
+
+#[tokio::test]
+async fn fifty_deliveries_are_one_message_and_one_telling() {
+    let stage = Stage::set().await;
+    let event = message_event("event-1", "session-1", "message-1", "silent", &now_iso());
+    for _ in 0..50 {
+        assert_eq!(stage.webhook(event.clone()).await, 200);
+    }
+    assert!(
+        stage
+            .bot()
+            .wait_until(SOON, |bot| !bot.told().is_empty())
+            .await
+    );
+    stage
+        .running
+        .hub
+        .caught_up()
+        .await
+        .expect("the stream is read");
+    assert_eq!(received(&stage, "session-1").await, 1);
+    assert_eq!(told(&stage, "silent"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixteen_at_once_are_one_message_and_one_telling() {
+    let stage = Arc::new(Stage::set().await);
+    let event = message_event("event-1", "session-1", "message-1", "silent", &now_iso());
+    let calls: Vec<_> = (0..16)
+        .map(|_| {
+            let (stage, event) = (stage.clone(), event.clone());
+            tokio::spawn(async move { stage.webhook(event).await })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.expect("no panic"), 200);
+    }
+    assert!(
+        stage
+            .bot()
+            .wait_until(SOON, |bot| !bot.told().is_empty())
+            .await
+    );
+    stage
+        .running
+        .hub
+        .caught_up()
+        .await
+        .expect("the stream is read");
+    assert_eq!(received(&stage, "session-1").await, 1);
+    assert_eq!(told(&stage, "silent"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixteen_messages_at_once_are_all_there_and_told_in_order() {
+    let stage = Arc::new(Stage::set().await);
+    let at = now_iso();
+    let calls: Vec<_> = (0..16)
+        .map(|n| {
+            let event = message_event(
+                &format!("event-{n}"),
+                "session-1",
+                &format!("message-{n}"),
+                "silent",
+                &at,
+            );
+            let stage = stage.clone();
+            tokio::spawn(async move { stage.webhook(event).await })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.expect("no panic"), 200);
+    }
+    assert!(
+        stage
+            .bot()
+            .wait_until(SOON, |bot| bot.told().len() >= 16)
+            .await,
+        "all are told"
+    );
+    let id = stage
+        .running
+        .hub
+        .core
+        .id_key
+        .thread(CONNECTION, "session-1");
+    let store = &stage.running.hub.core.store;
+    let entries = store
+        .entries(&id, 1, 100, baton_hub::store::Mechanism::Read)
+        .await
+        .expect("the log");
+    let logged: Vec<String> = entries
+        .iter()
+        .flat_map(|entry| &entry.events)
+        .filter_map(|event| match event {
+            baton_domain::Event::Received { id, .. } => Some(id.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(logged.len(), 16);
+    let told: Vec<String> = stage
+        .bot()
+        .told()
+        .iter()
+        .filter_map(|told| told.message_id.clone())
+        .collect();
+    assert_eq!(told.len(), 16, "each once");
+}
+
+#[tokio::test]
+async fn a_repeated_call_has_one_effect_and_the_same_answer() {
+    let stage = Stage::set().await;
+    let chat = stage.write("ada", "silent");
+    stage
+        .until(&chat, "the message", |loaded| loaded.thread.bot_holds())
+        .await;
+    let path = format!("/v1/conversations/{}/messages", stage.thread(&chat));
+    let body = json!({ "content": { "type": "text", "text": "once" } });
+    let key = [("idempotency-key", "key-1")];
+    let first = stage
+        .call_with("POST", &path, "demo-bot-token", Some(body.clone()), &key)
+        .await;
+    let second = stage
+        .call_with("POST", &path, "demo-bot-token", Some(body), &key)
+        .await;
+    assert_eq!(
+        (first.status, second.status),
+        (200, 200),
+        "{:?} {:?}",
+        first.body,
+        second.body
+    );
+    assert_eq!(first.body["id"], second.body["id"]);
+    assert_eq!(stage.read_by("ada", Speaker::Bot), ["once"]);
+    let other = json!({ "content": { "type": "text", "text": "twice" } });
+    let reused = stage
+        .call_with("POST", &path, "demo-bot-token", Some(other), &key)
+        .await;
+    assert_eq!(reused.status, 422, "{:?}", reused.body);
+}
+
+#[tokio::test]
+async fn a_newer_session_of_the_same_conversation_ends_the_older() {
+    let stage = Stage::set().await;
+    stage
+        .gladly()
+        .configure(|gladly| gladly.close_ends_conversation = false);
+    let first = stage.write("ada", "hello");
+    stage.bot_says("ada", 1).await;
+    stage.write("ada", "bye");
+    stage
+        .until(&first, "the close", |loaded| loaded.thread.open().is_none())
+        .await;
+    let second = stage.write("ada", "hello again");
+    assert_ne!(first.session_id, second.session_id);
+    assert_eq!(first.conversation_id, second.conversation_id);
+    stage
+        .until(&second, "the second", |loaded| loaded.thread.bot_holds())
+        .await;
+    stage
+        .running
+        .hub
+        .caught_up()
+        .await
+        .expect("the stream is read");
+    stage.gladly().agent_closes("ada").ok();
+}
