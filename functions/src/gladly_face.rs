@@ -9,6 +9,9 @@
 //! whether it exists (404, or 400 `not_exist` on handoff and close, as Gladly does), and
 //! then the state (400 `invalid_state`). 429 and 5xx have no body, since Gladly
 //! documents none.
+//!
+//! A reader's token is refused here: nearly every answer holds the platform's names of
+//! the customer, which the Baton API does not show to readers either.
 
 pub mod conversations;
 pub mod sessions;

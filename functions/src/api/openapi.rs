@@ -3,11 +3,11 @@
 
 use super::{connections, control, conversations, messages};
 use crate::problem::{FieldError, Kind, PROBLEM_JSON, ProblemDocument};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
     Content, Header, HeaderBuilder, Object, OpenApi as Description, Ref, RefOr, Response,
-    ResponseBuilder, Server, Type,
+    ResponseBuilder, Schema, Server, Type,
 };
 use utoipa::{IntoResponses, Modify, OpenApi};
 
@@ -52,7 +52,7 @@ const TOKEN: &str = "token";
         (name = "hub", description = "The hub itself, without a token"),
     ),
     security(("token" = [])),
-    modifiers(&Token, &Replayed),
+    modifiers(&Token, &Replayed, &Prose, &Composed),
 )]
 struct BatonApi;
 
@@ -95,6 +95,55 @@ impl Modify for Replayed {
                         .headers
                         .insert("Idempotent-Replayed".to_owned(), RefOr::T(replayed));
                 }
+            }
+        }
+    }
+}
+
+/// Descriptions are the routes' own documentation, but for its section on errors, which
+/// is for readers of the code: the responses say more.
+struct Prose;
+
+impl Modify for Prose {
+    fn modify(&self, openapi: &mut Description) {
+        for item in openapi.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+                let text = operation.description.take().unwrap_or_default();
+                let text = text.split("# Errors").next().unwrap_or_default().trim();
+                operation.description = (!text.is_empty()).then(|| text.to_owned());
+            }
+        }
+    }
+}
+
+/// The parts of a composed schema are judged alone (JSON Schema 2020-12): one that
+/// refuses unknown fields would refuse the `type` that stands beside it.
+struct Composed;
+
+impl Modify for Composed {
+    fn modify(&self, openapi: &mut Description) {
+        let Some(components) = &mut openapi.components else {
+            return;
+        };
+        let mut parts = BTreeSet::new();
+        for schema in components.schemas.values() {
+            let RefOr::T(Schema::OneOf(one_of)) = schema else {
+                continue;
+            };
+            for item in &one_of.items {
+                let RefOr::T(Schema::AllOf(all_of)) = item else {
+                    continue;
+                };
+                for part in &all_of.items {
+                    if let RefOr::Ref(part) = part {
+                        parts.extend(part.ref_location.rsplit('/').next().map(str::to_owned));
+                    }
+                }
+            }
+        }
+        for part in parts {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(&part) {
+                object.additional_properties = None;
             }
         }
     }
@@ -173,7 +222,6 @@ fn responses_of(kinds: &[Kind]) -> BTreeMap<String, RefOr<Response>> {
 mod tests {
     use super::*;
     use serde_json::Value;
-    use std::collections::BTreeSet;
 
     fn described() -> Value {
         serde_json::to_value(description(Some("https://hub.example.com"))).expect("JSON")
@@ -238,6 +286,19 @@ mod tests {
                 "{kind:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_content_may_have_its_type_beside_its_fields() {
+        let schemas = &described()["components"]["schemas"];
+        assert!(
+            schemas["MessageContent"]["oneOf"]
+                .as_array()
+                .is_some_and(|all| all.len() == 7)
+        );
+        assert!(schemas["TextContent"].get("additionalProperties").is_none());
+        // Elsewhere unknown fields are refused, and the description says so.
+        assert_eq!(schemas["SendRequest"]["additionalProperties"], false);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `/api/v1/conversations/{id}`: by Gladly's own id of the conversation, or the hub's.
 
 use super::{FaceAnswer, Refused, caller};
-use crate::api::call::{self, MOVERS, READERS};
+use crate::api::call::{self, MOVERS};
 use crate::api::control::close_reason;
 use crate::http::{HttpRequest, HttpResponse};
 use baton_domain::{ControlAsk, ConversationId, Holder, Parcel, ThreadId};
@@ -15,7 +15,7 @@ use serde_json::Value;
 /// # Errors
 /// In Gladly's shape.
 pub async fn one(api: Api, request: HttpRequest) -> FaceAnswer {
-    let caller = caller(&api, &request, READERS).await?;
+    let caller = caller(&api, &request, MOVERS).await?;
     let target = target(&api, &caller, call::id(&request)).await?;
     let view = api.conversation(&target).await?;
     Ok(HttpResponse::json(200, &object(&view)))

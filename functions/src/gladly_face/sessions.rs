@@ -1,7 +1,7 @@
 //! `/api/v1/message-automation/sessions/{id}` and what is below it.
 
 use super::{FaceAnswer, Refused, caller};
-use crate::api::call::{self, LIST_LIMIT, MOVERS, READERS, SPEAKERS};
+use crate::api::call::{self, LIST_LIMIT, MOVERS, SPEAKERS};
 use crate::api::control::close_reason;
 use crate::http::{HttpRequest, HttpResponse};
 use baton_domain::{
@@ -118,7 +118,7 @@ async fn run(
 /// # Errors
 /// In Gladly's shape.
 pub async fn one(api: Api, request: HttpRequest) -> FaceAnswer {
-    let caller = caller(&api, &request, READERS).await?;
+    let caller = caller(&api, &request, MOVERS).await?;
     let target = api.target(&caller, call::id(&request)).await?;
     let view = api.conversation(&target).await?;
     let bots = view.closed.is_none() && view.holder == Holder::Bot;
@@ -144,7 +144,7 @@ pub async fn one(api: Api, request: HttpRequest) -> FaceAnswer {
 /// # Errors
 /// In Gladly's shape.
 pub async fn messages(api: Api, request: HttpRequest) -> FaceAnswer {
-    let caller = caller(&api, &request, READERS).await?;
+    let caller = caller(&api, &request, MOVERS).await?;
     let target = api.target(&caller, call::id(&request)).await?;
     let (session, identity) = names(&target)?;
     let views = all(&api, &target).await?;
@@ -160,7 +160,7 @@ pub async fn messages(api: Api, request: HttpRequest) -> FaceAnswer {
 /// # Errors
 /// In Gladly's shape.
 pub async fn message(api: Api, request: HttpRequest) -> FaceAnswer {
-    let caller = caller(&api, &request, READERS).await?;
+    let caller = caller(&api, &request, MOVERS).await?;
     let wanted = request.path_parameter("message").unwrap_or_default();
     let target = api.target(&caller, call::id(&request)).await?;
     let (session, identity) = names(&target)?;

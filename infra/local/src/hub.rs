@@ -163,7 +163,6 @@ impl LocalHub {
     }
 
     /// The HTTP front: the template's routes, and the request bins below `/bin`.
-    #[must_use]
     pub fn router(&self) -> Router {
         let clock = Arc::clone(self.engine.clock());
         gateway::router(

@@ -61,6 +61,8 @@ struct Held {
     at: Timestamp,
     /// When they were last asked for again. Many calls at once need one answer.
     asked: Timestamp,
+    /// When they could not be had.
+    failed: Option<Timestamp>,
     settings: Arc<Settings>,
 }
 
@@ -82,10 +84,13 @@ impl SettingsCache {
         let now = clock.now();
         if let Some((at, settings)) = self.held() {
             let age = now.since(at);
-            if age < REFRESH_AFTER || !self.may_ask(now) {
+            if age < REFRESH_AFTER {
                 return Ok(settings);
             }
             if age < CACHED_FOR {
+                if !self.may_ask(now) {
+                    return Ok(settings);
+                }
                 let behind = self.clone();
                 let clock = clock.clone();
                 tokio::spawn(async move {
@@ -93,6 +98,9 @@ impl SettingsCache {
                         tracing::warn!(error = %error, "settings were not refreshed");
                     }
                 });
+                return Ok(settings);
+            }
+            if self.failed_lately(now) {
                 return Ok(settings);
             }
             // Too old, and there may be no newer ones to be had: a hub that goes on
@@ -130,6 +138,13 @@ impl SettingsCache {
         held.as_ref().map(|held| (held.at, held.settings.clone()))
     }
 
+    fn failed_lately(&self, now: Timestamp) -> bool {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref()
+            .and_then(|held| held.failed)
+            .is_some_and(|failed| now.since(failed) < ASKED_AT_MOST_EVERY)
+    }
+
     /// Whether the source may be asked again; then it counts as asked.
     fn may_ask(&self, now: Timestamp) -> bool {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,12 +159,22 @@ impl SettingsCache {
     }
 
     async fn refresh(&self, clock: &Clock) -> Result<Arc<Settings>, SourceError> {
-        let settings = Arc::new(self.source.load().await?);
+        let loaded = self.source.load().await;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = match loaded {
+            Ok(settings) => Arc::new(settings),
+            Err(error) => {
+                if let Some(held) = held.as_mut() {
+                    held.failed = Some(clock.now());
+                }
+                return Err(error);
+            }
+        };
         let now = clock.now();
         *held = Some(Held {
             at: now,
             asked: now,
+            failed: None,
             settings: settings.clone(),
         });
         Ok(settings)

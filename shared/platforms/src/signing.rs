@@ -11,7 +11,7 @@
 use crate::http::same_secret;
 use baton_domain::Timestamp;
 use data_encoding::{BASE64, BASE64_NOPAD};
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
 

@@ -74,10 +74,11 @@ fn became(draft: &mut Draft<'_>, work: &Work, result: &WorkResult) {
                 "nobody knows whether the platform did it",
             );
         }
+        // The last look is not put off beyond the end, either.
         WorkResult::Unknown { not_before } => {
             draft.emit(Event::Unknown {
                 work: place,
-                not_before: *not_before,
+                not_before: gives_up_at.map_or(*not_before, |end| end.min(*not_before)),
             });
         }
     }

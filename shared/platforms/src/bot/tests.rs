@@ -28,7 +28,6 @@ fn told(content: Content) -> Told {
             customer: Some("cu_1".to_owned()),
             conversation: Some("co_1".to_owned()),
             channel: Some("CHAT".to_owned()),
-            ..Identity::default()
         },
         content,
         context: [("URL".to_owned(), "https://shop.example/".to_owned())].into(),

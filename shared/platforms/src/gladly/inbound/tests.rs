@@ -60,7 +60,6 @@ fn a_customers_message_names_its_thread() {
             customer: Some("cu_1".to_owned()),
             conversation: Some("co_1".to_owned()),
             channel: Some("CHAT".to_owned()),
-            ..Identity::default()
         }
     );
     assert_eq!(event.id, Fingerprint::of(&[b"gladly", b"ev_1"]));
