@@ -3,7 +3,7 @@
 
 use crate::http::{HttpRequest, HttpResponse};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 use baton_domain::IdKey;
 use baton_hub::api::{Api, OutboundApi};
@@ -21,6 +21,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod connector;
 mod credentials;
 mod settings;
 mod trust;
@@ -50,22 +51,17 @@ pub(crate) fn required(name: &'static str) -> Result<String, Error> {
 struct Aws {
     region: String,
     credentials: SharedCredentialsProvider,
-    http: aws_sdk_dynamodb::config::SharedHttpClient,
+    http: SharedHttpClient,
     timeouts: TimeoutConfig,
 }
 
 impl Aws {
     fn from_environment() -> Result<Self, Error> {
-        let region = required("AWS_REGION").or_else(|_| required("AWS_DEFAULT_REGION"))?;
         Ok(Self {
+            region: required("AWS_REGION").or_else(|_| required("AWS_DEFAULT_REGION"))?,
             credentials: SharedCredentialsProvider::new(credentials::FromEnvironment),
-            http: aws_smithy_http_client::Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(trust::of_aws(&region)?)
-                .build_https(),
-            region,
+            http: connector::https(trust::of_the_web()?),
             timeouts: TimeoutConfig::builder()
-                .connect_timeout(Duration::from_millis(800))
                 .operation_attempt_timeout(STORE_TRY)
                 .operation_timeout(STORE_TAKES_AT_MOST)
                 .build(),

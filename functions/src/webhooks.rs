@@ -24,8 +24,9 @@ pub async fn receive(core: &Core, platform: Platform, request: &HttpRequest) -> 
     });
     let reception = match task.await {
         Ok(reception) => reception,
-        Err(panic) => {
-            tracing::error!(error = %panic, "a webhook made its handler panic");
+        // A panic's words may quote what a customer wrote; the hook says where it was.
+        Err(_panic) => {
+            tracing::error!("a webhook made its handler panic");
             core.poison(&webhook, "it made the handler panic").await
         }
     };

@@ -4,6 +4,8 @@
 mod conversation;
 mod crash;
 mod hostile;
+mod privacy;
+mod process;
 mod repeats;
 mod stage;
 mod trouble;

@@ -140,7 +140,13 @@ impl Publisher {
         if !row && open_claim.is_none() {
             return Ok(());
         }
-        let loaded = self.core.store.load(thread).await?;
+        // Rows are conditional on their seq, so a read at half the price will do; arming
+        // needs to know what is armed now.
+        let last = appended.last().map_or(0, |appended| appended.entry.seq);
+        let loaded = match open_claim {
+            None => self.core.store.load_with(thread, last).await?,
+            Some(_) => self.core.store.load(thread).await?,
+        };
         if row {
             self.put_rows(&loaded, appended).await?;
         }

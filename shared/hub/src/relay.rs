@@ -89,6 +89,8 @@ impl Relay {
 
     async fn thread(&self, thread: &ThreadId, appended: Vec<Appended>) -> Result<(), StoreError> {
         let core = &self.deliverer.core;
+        // Consistent, though it costs twice: a failure noted a moment ago must be seen, or
+        // this would be told before what failed.
         let loaded = core.store.load(thread).await?;
         // The batch found settings, so these cannot fail.
         let Ok(settings) = core.settings_with(&loaded.thread.identity.connection).await else {

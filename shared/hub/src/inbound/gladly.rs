@@ -150,6 +150,7 @@ impl Core {
         let next = now.plus(WAITS_AT_LEAST);
         match self.store.keep_waiting(event_id, &waiting, next).await {
             Ok(()) => Reception::Accepted("waiting"),
+            Err(StoreError::TooLarge(_)) => self.poison(webhook, "a message above 300 KB").await,
             Err(error) => super::unavailable(&error),
         }
     }

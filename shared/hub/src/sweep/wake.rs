@@ -224,8 +224,10 @@ impl Sweep {
         next: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
         let expires = loaded.thread.last_at.plus(keep.max(8 * DAY));
-        let behind = loaded.folded > 0 && loaded.checkpoint_schema <= baton_domain::SCHEMA;
-        let state = behind.then_some((&loaded.thread, expires));
+        // Also a state that is there already: its expiry must outlast the next look. It
+        // costs nothing more beside the time.
+        let ours = loaded.checkpoint_schema <= baton_domain::SCHEMA && loaded.thread.seq > 0;
+        let state = ours.then_some((&loaded.thread, expires));
         self.core()
             .store
             .rearm(&loaded.id, loaded.checkpoint_due, next, state)
