@@ -3,9 +3,11 @@
 
 mod conversation;
 mod crash;
+mod handover;
 mod hostile;
 mod privacy;
 mod process;
+mod questions;
 mod repeats;
 mod stage;
 mod trouble;
