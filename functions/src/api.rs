@@ -3,7 +3,7 @@
 //!
 //! What is checked, in this order, on every route: the token (401), its role (403), the
 //! request itself (400, 413), whether the thing exists and the token may touch it (404),
-//! and only then the state of things (409, 422, 429, 501). So nobody learns of an id's
+//! and only then the state of things (409, 422, 429). So nobody learns of an id's
 //! existence by a call they may not make.
 //!
 //! | module | subject |

@@ -140,6 +140,11 @@ impl From<ApiError> for Refused {
             ApiError::Invalid { field, problem } => {
                 Self::Told(FaceError::field(field, "invalid", problem))
             }
+            ApiError::TooLarge => Self::Told(FaceError::new(
+                413,
+                "too_long",
+                "the message is larger than the 300 KB that can be kept",
+            )),
             ApiError::Unavailable => Self::empty(503),
         }
     }

@@ -127,7 +127,7 @@ async fn compare_images(stage: &Stage) {
         };
         assert_eq!(keys(shown), keys(written), "{name}: {written}");
         assert_eq!(events(shown), events(written), "{name}: {written}");
-        for same in ["pk", "sk", "v", "cn", "f", "ep", "w"] {
+        for same in ["pk", "sk", "v", "cn", "f", "ep", "w", "ds"] {
             assert_eq!(shown[same], written[same], "{name}: {same}");
         }
     }

@@ -49,7 +49,7 @@ async fn garbage_is_accepted_and_kept_as_poison() {
         vec![0xff, 0xfe, 0x00, 0x80],
         deep.into_bytes(),
         format!(r#"{{"id":1e400,"a":"{}"}}"#, "\\u0000").into_bytes(),
-        vec![b'x'; 4_000_000],
+        vec![b'x'; 6_000_000],
     ];
     let many = bodies.len();
     for body in bodies {

@@ -26,6 +26,7 @@ use utoipa::ToSchema;
 }))]
 pub struct HandoffRequest {
     /// Why, in words for whoever takes over. Must not be blank.
+    #[schema(min_length = 1)]
     pub reason: String,
     /// What the bot found out, by name.
     #[serde(default)]
@@ -147,7 +148,7 @@ impl From<ControlTarget> for Holder {
     operation_id = "handOff",
     params(
         ("id" = String, Path, description = "Id of a conversation (`cnv_...`) or thread (`thr_...`)"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters of your choice, new for each handoff"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters of your choice, new for each handoff", min_length = 1, max_length = 255),
     ),
     request_body = HandoffRequest,
     responses(
@@ -198,7 +199,7 @@ pub async fn handoff(app: OutboundApi, request: HttpRequest) -> Answer {
     operation_id = "closeConversation",
     params(
         ("id" = String, Path, description = "Id of a conversation (`cnv_...`) or thread (`thr_...`)"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters of your choice, new for each close"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters of your choice, new for each close", min_length = 1, max_length = 255),
     ),
     request_body = CloseRequest,
     responses(
@@ -231,7 +232,7 @@ pub async fn close(app: OutboundApi, request: HttpRequest) -> Answer {
     operation_id = "changeControl",
     params(
         ("id" = String, Path, description = "Id of a conversation (`cnv_...`) or thread (`thr_...`)"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters of your choice, new for each change"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters of your choice, new for each change", min_length = 1, max_length = 255),
     ),
     request_body = ControlRequest,
     responses(

@@ -2,7 +2,7 @@
 
 use super::Answer;
 use super::call::{self, LIST_DEFAULT, LIST_LIMIT, READERS};
-use super::objects::{ConversationObject, ConversationRow};
+use super::objects::{ConversationObject, ConversationRow, HolderWord};
 use crate::http::{HttpRequest, HttpResponse};
 use crate::problem::Problem;
 use baton_domain::HolderKind;
@@ -96,10 +96,10 @@ pub async fn one(api: Api, request: HttpRequest) -> Answer {
     operation_id = "listConversations",
     params(
         ("connection" = Option<String>, Query, description = "Only of this connection"),
-        ("state" = Option<String>, Query, description = "`new` (with the bot), `queued`, `open` (with an agent, an app or nobody) or `closed`; all but closed ones by default"),
-        ("holder" = Option<String>, Query, description = "Only held by a `bot`, `queue`, `agent`, `app` or `nobody`"),
-        ("day" = Option<String>, Query, description = "The day of opening in UTC, `2026-11-20`; with `state=closed`, and only then"),
-        ("limit" = Option<u8>, Query, description = "At most so many, 1 to 100; 50 by default"),
+        ("state" = Option<String>, Query, description = "`new` (with the bot), `queued`, `open` (with an agent, an app or nobody) or `closed`; all but closed ones by default", pattern = "^(new|queued|open|closed)$"),
+        ("holder" = Option<HolderWord>, Query, description = "Only held by a `bot`, `queue`, `agent`, `app` or `nobody`"),
+        ("day" = Option<String>, Query, description = "The day of opening in UTC, `2026-11-20`; with `state=closed`, and only then", pattern = r"^\d{4}-\d{2}-\d{2}$"),
+        ("limit" = Option<u8>, Query, description = "At most so many, 1 to 100; 50 by default", minimum = 1, maximum = 100),
         ("after" = Option<String>, Query, description = "The `after` of the page before"),
     ),
     responses(
@@ -236,7 +236,7 @@ fn is_day(text: &str) -> bool {
     params(
         ("id" = String, Path, description = "Id of a conversation (`cnv_...`) or thread (`thr_...`)"),
         ("after" = Option<String>, Query, description = "The `after` of the answer before"),
-        ("wait" = Option<u8>, Query, description = "Seconds to wait for the first event, 0 to 20; 0 by default"),
+        ("wait" = Option<u8>, Query, description = "Seconds to wait for the first event, 0 to 20; 0 by default", minimum = 0, maximum = 20),
     ),
     responses(
         (status = 200, description = "The events so far", body = EventFeed),

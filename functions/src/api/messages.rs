@@ -71,7 +71,7 @@ pub enum TypingState {
     operation_id = "sendMessage",
     params(
         ("id" = String, Path, description = "Id of a conversation (`cnv_...`) or thread (`thr_...`)"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters of your choice, new for each message"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters of your choice, new for each message", min_length = 1, max_length = 255),
     ),
     request_body = SendRequest,
     responses(
@@ -170,7 +170,7 @@ pub async fn typing(app: OutboundApi, request: HttpRequest) -> Answer {
     operation_id = "listMessages",
     params(
         ("id" = String, Path, description = "Id of a conversation (`cnv_...`), or of a thread for its present one"),
-        ("limit" = Option<u8>, Query, description = "At most so many, 1 to 100; 50 by default"),
+        ("limit" = Option<u8>, Query, description = "At most so many, 1 to 100; 50 by default", minimum = 1, maximum = 100),
         ("after" = Option<String>, Query, description = "The `after` of the page before"),
     ),
     responses(

@@ -22,7 +22,7 @@ const TOKEN: &str = "token";
             Every call but those tagged `hub` needs `authorization: Bearer <token>`. A token has a role: `bot` and `agent` \
             speak and move control, `admin` moves control, `reader` reads. Checked in this order: the token (401), its role \
             (403), the request (400, 413), whether the thing exists and the token may touch it (404), then the state of \
-            things (409, 422, 429, 501). Unknown ids and those of others look the same.\n\n\
+            things (409, 422, 429). Unknown ids and those of others look the same.\n\n\
             Errors are problem documents (RFC 9457); each `type` is a page that explains it. Requests are read strictly: \
             an unknown field is an error that names it. Delivery to platforms, bots and hooks is at least once, with stable ids.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),

@@ -253,7 +253,8 @@ impl Kind {
             },
             Self::Unsupported => &Page {
                 name: "unsupported",
-                status: 501,
+                // Not 501: the caller can help it, and alarms watch 5xx.
+                status: 422,
                 title: "This cannot be done here",
                 means: "The conversation's platform has no way to do what was asked. Nothing was changed.",
                 why: "Platforms differ in what they let an automation do. The detail says what is missing.",

@@ -32,6 +32,10 @@ impl From<ApiError> for Problem {
             ApiError::Rejected(rejection) => rejection.into(),
             ApiError::Content(content) => content.into(),
             ApiError::Invalid { field, problem } => Self::field(field, problem),
+            ApiError::TooLarge => Self::new(
+                Kind::TooLarge,
+                "The message is larger than the 300 KB that can be kept. Nothing was sent. Send a link instead, or split it.",
+            ),
             ApiError::Unavailable => Self {
                 retry_after_s: Some(UNAVAILABLE_RETRY_S),
                 ..Self::new(

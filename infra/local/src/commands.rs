@@ -4,11 +4,13 @@ mod check;
 mod demo;
 mod operator;
 mod private;
+mod screen;
 mod serve;
 mod timeline;
 mod token;
 
 use clap::{Parser, Subcommand};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,9 +62,12 @@ enum Command {
     },
     /// Reports every mistake of a configuration at once.
     Check {
+        /// The configuration; `--config` says the same.
+        #[arg(value_name = "FILE", default_value = "baton.toml")]
+        file: PathBuf,
         /// The configuration.
-        #[arg(long, default_value = "baton.toml")]
-        config: PathBuf,
+        #[arg(long, value_name = "FILE", hide = true, conflicts_with = "file")]
+        config: Option<PathBuf>,
     },
     /// Makes tokens for the API.
     Token {
@@ -85,7 +90,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Serve(options)) => serve::run(options.into()).await,
         Some(Command::Demo) => demo::run().await,
         Some(Command::Timeline { id, data }) => timeline::run(&id, &data).await,
-        Some(Command::Check { config }) => check::run(&config),
+        Some(Command::Check { file, config }) => check::run(&config.unwrap_or(file)),
         Some(Command::Token {
             command: TokenCommand::Create(options),
         }) => token::run(options).await,
@@ -97,6 +102,13 @@ pub async fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints. Whoever reads only the beginning (`| head`) has closed the pipe by then,
+/// which is no reason to fail.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 impl From<ServeArguments> for ServeOptions {

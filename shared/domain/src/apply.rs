@@ -4,7 +4,8 @@
 mod debts;
 mod work;
 
-use crate::event::{ControlAsk, DeadlineKind, Entry, Event};
+use crate::entry::Entry;
+use crate::event::{ControlAsk, DeadlineKind, Event};
 use crate::holder::{Holder, HolderKind};
 use crate::ids::{Fingerprint, Place};
 use crate::thread::{Closing, Conversation, Thread, Untold, WorkKind};
@@ -146,6 +147,8 @@ pub fn apply(mut thread: Thread, place: Place, at: Timestamp, event: &Event) -> 
                 work.not_before = Some(*not_before);
                 if *failure {
                     work.failing_since.get_or_insert(at);
+                } else {
+                    work.delayed_since.get_or_insert(at);
                 }
             }
             step_back(&mut thread, *work);

@@ -17,7 +17,7 @@ use crate::thread::{Thread, Work, WorkKind};
 use crate::time::Timestamp;
 
 pub use news::NEWS_REACHES_BACK;
-pub use outcome::{CONTROL_GIVES_UP, MESSAGE_GIVES_UP};
+pub use outcome::{CONTROL_GIVES_UP, MESSAGE_GIVES_UP, WAITING_GIVES_UP};
 pub use wake::{HANDOFFS_TRIED, TELL_RETRIES};
 
 /// Decides a command at `now`. No events and no rejection means: nothing to do,

@@ -12,7 +12,7 @@
 //! | [`holder`] | who may speak, who acts, why it ended |
 //! | [`news`], [`command`] | what a platform tells the hub; what is asked of a thread |
 //! | [`policy`] | how a connection wants its conversations led |
-//! | [`event`], [`thread`], [`ledger`], [`rings`] | what happened, and the state it adds up to |
+//! | [`event`], [`entry`], [`thread`], [`ledger`], [`rings`] | what happened, and the state it adds up to |
 //! | [`decide`](mod@decide), [`apply`](mod@apply) | the two functions |
 //! | [`timers`], [`plan`](mod@plan) | deadlines, and the entry that a decision becomes |
 //! | [`parcel`] | what a handoff hands over |
@@ -22,6 +22,7 @@ pub mod apply;
 pub mod command;
 pub mod content;
 pub mod decide;
+pub mod entry;
 pub mod event;
 pub mod holder;
 pub mod ids;
@@ -40,9 +41,8 @@ pub use apply::{apply, apply_entry};
 pub use command::{Command, NotOurs, Rejection, Request, WorkResult};
 pub use content::{Content, MediaKind, MenuItem};
 pub use decide::decide;
-pub use event::{
-    Aftercare, ControlAsk, DeadlineKind, Entry, Event, Failure, KeyUse, Leaves, SCHEMA,
-};
+pub use entry::{Entry, Leaves};
+pub use event::{Aftercare, ControlAsk, DeadlineKind, Event, Failure, KeyUse, SCHEMA};
 pub use holder::{Actor, CloseReason, Holder, HolderKind};
 pub use ids::{CommandId, ConversationId, Fingerprint, IdKey, MessageId, Place, ThreadId};
 pub use ledger::Ledger;

@@ -2,7 +2,8 @@
 //! to the stream's consumers, and whether it must arm the thread.
 
 use crate::apply::apply_entry;
-use crate::event::{Entry, Event, Leaves};
+use crate::entry::{Entry, Leaves};
+use crate::event::Event;
 use crate::ids::CommandId;
 use crate::policy::Policy;
 use crate::thread::Thread;

@@ -172,6 +172,9 @@ pub struct Work {
     /// Since when attempts have failed.
     #[serde(rename = "fs", default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
+    /// Since when it has been put off without a failure.
+    #[serde(rename = "ds", default, skip_serializing_if = "Option::is_none")]
+    pub delayed_since: Option<Timestamp>,
     /// No attempt before this.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,

@@ -60,6 +60,9 @@ pub enum ApiError {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
+    /// The content is larger than a message may be: 300 KB as it is kept.
+    #[error("a message of more than 300 KB cannot be kept; send a link instead")]
+    TooLarge,
     /// The table or the settings cannot be had now.
     #[error("the hub's storage cannot be reached")]
     Unavailable,
@@ -68,11 +71,7 @@ pub enum ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::TooLarge(_) => Self::Invalid {
-                field: "content",
-                problem: "a message of more than 300 KB cannot be kept; send a link instead"
-                    .to_owned(),
-            },
+            StoreError::TooLarge(_) => Self::TooLarge,
             error => {
                 tracing::error!(error = %error, "an API call failed on the store");
                 Self::Unavailable
@@ -239,5 +238,17 @@ pub(crate) fn actor(caller: &Caller) -> Result<Actor, ApiError> {
             .ok_or(ApiError::Forbidden),
         Role::Admin => Ok(Actor::Operator),
         Role::Reader => Err(ApiError::Forbidden),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_table_has_no_room_for_is_the_callers_to_shorten() {
+        let error = ApiError::from(StoreError::TooLarge(400_000));
+        // bites: 503, which would be repeated for ever.
+        assert!(matches!(error, ApiError::TooLarge));
     }
 }

@@ -1,7 +1,7 @@
 //! The one outbound HTTP client: platforms and bots are called through it.
 
 use crate::clock::Clock;
-use crate::rates::Rates;
+use crate::rates::{CHANCES, Rates, Sign};
 use baton_domain::Timestamp;
 use baton_domain::time::SECOND;
 use baton_platforms::http::{Credentials, HttpCall, Method, Reply};
@@ -17,7 +17,7 @@ const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Calls {
     client: reqwest::Client,
-    pub(crate) rates: Rates,
+    rates: Rates,
     pub(crate) clock: Clock,
     speeds: Speeds,
 }
@@ -137,6 +137,31 @@ impl Calls {
         self.speeds.is_slow(base, self.clock.now())
     }
 
+    /// Waits until the platform's rate limit allows a call that must begin by then.
+    ///
+    /// # Errors
+    /// [`NoAnswer::NoTime`] where it does not in time.
+    pub(crate) async fn wait_turn(
+        &self,
+        base: &str,
+        method: Method,
+        begins_by: Timestamp,
+    ) -> Result<(), NoAnswer> {
+        loop {
+            let now = self.clock.now();
+            let slot = self
+                .rates
+                .take(base, method, now, begins_by.since(now))
+                .ok_or(NoAnswer::NoTime)?;
+            if slot.wait > 0 {
+                self.clock.sleep_until(now.plus(slot.wait)).await;
+            }
+            if self.rates.holds(base, method, slot) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Makes a call to `base` and waits at most `timeout` for its answer.
     ///
     /// # Errors
@@ -198,11 +223,16 @@ impl Calls {
                 .map(str::to_owned)
         };
         let (location, retry_after) = (header("location"), header("retry-after"));
-        let remaining =
-            header("ratelimit-remaining-second").and_then(|text| text.trim().parse().ok());
+        let number = |name| header(name).and_then(|text| text.trim().parse().ok());
         let status = response.status().as_u16();
+        let sign = Sign {
+            status,
+            limit: number("ratelimit-limit-second"),
+            remaining: number("ratelimit-remaining-second"),
+        };
+        let chance = i64::try_from(self.clock.below(CHANCES.unsigned_abs())).unwrap_or_default();
         self.rates
-            .learn(base, call.method, status, remaining, self.clock.now());
+            .learn(base, call.method, &sign, self.clock.now(), chance);
         let mut body = Vec::new();
         // Half a body of an accepted call: it happened, but what came of it is lost.
         while let Some(chunk) = response.chunk().await.map_err(|_| NoAnswer::Unknown)? {

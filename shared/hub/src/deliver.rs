@@ -469,6 +469,7 @@ mod tests {
             epoch: 1,
             since: Timestamp(0),
             failing_since: None,
+            delayed_since: None,
             not_before: None,
             unknown,
         }

@@ -183,6 +183,7 @@ impl Sweep {
         let events: Vec<BusEvent> = slices
             .iter()
             .map(|rows| BusEvent {
+                id: None,
                 detail_type: SLICE_EVENT.to_owned(),
                 detail: serde_json::to_string(&Slice {
                     rows: rows.to_vec(),

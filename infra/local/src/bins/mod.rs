@@ -31,6 +31,18 @@ const MOST_BINS: usize = 200;
 const MOST_REQUESTS: usize = 100;
 /// Bytes kept of a body.
 const MOST_BYTES: usize = 64 * 1_024;
+/// Bytes of bodies kept in all bins; more pushes out whole bins, as above.
+const MOST_IN_ALL: usize = 32 * 1_024 * 1_024;
+
+/// A page is text alone; nothing on it may ever run or be fetched, nor is it kept.
+const PAGE_HEADERS: [(header::HeaderName, &str); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'unsafe-inline'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+];
 
 /// The bins; clones share them.
 #[derive(Clone)]
@@ -44,6 +56,8 @@ struct Shelf {
     bins: HashMap<String, Bin>,
     /// Counts the requests, to tell which bin was quiet longest.
     turn: u64,
+    /// Bytes of all bodies that are kept.
+    bytes: usize,
 }
 
 #[derive(Default)]
@@ -110,21 +124,36 @@ impl Bins {
         shelf.turn += 1;
         let turn = shelf.turn;
         if shelf.bins.len() >= MOST_BINS && !shelf.bins.contains_key(name) {
-            let quiet = shelf
-                .bins
-                .iter()
-                .min_by_key(|(_, bin)| bin.used)
-                .map(|(name, _)| name.clone());
-            if let Some(quiet) = quiet {
-                shelf.bins.remove(&quiet);
-            }
+            shelf.push_out(name);
         }
+        shelf.bytes += received.body.len();
         let bin = shelf.bins.entry(name.to_owned()).or_default();
         bin.used = turn;
-        if bin.requests.len() >= MOST_REQUESTS {
-            bin.requests.pop_front();
-        }
+        let oldest = match bin.requests.len() >= MOST_REQUESTS {
+            true => bin.requests.pop_front(),
+            false => None,
+        };
         bin.requests.push_back(received);
+        shelf.bytes -= oldest.map_or(0, |oldest| oldest.body.len());
+        while shelf.bytes > MOST_IN_ALL && shelf.push_out(name) {}
+    }
+}
+
+impl Shelf {
+    /// Removes the bin that was quiet longest, other than this one; false if there is none.
+    fn push_out(&mut self, but: &str) -> bool {
+        let quiet = self
+            .bins
+            .iter()
+            .filter(|(name, _)| *name != but)
+            .min_by_key(|(_, bin)| bin.used)
+            .map(|(name, _)| name.clone());
+        let Some(bin) = quiet.and_then(|quiet| self.bins.remove(&quiet)) else {
+            return false;
+        };
+        let freed: usize = bin.requests.iter().map(|kept| kept.body.len()).sum();
+        self.bytes -= freed;
+        true
     }
 }
 
@@ -136,7 +165,7 @@ async fn answer(State(bins): State<Bins>, Path(name): Path<String>, request: Req
     if head.method == Method::GET || head.method == Method::HEAD {
         let received = bins.received(&name);
         return match wants_page(&head.headers) {
-            true => Html(page::write(&name, &received)).into_response(),
+            true => (PAGE_HEADERS, Html(page::write(&name, &received))).into_response(),
             false => Json(received).into_response(),
         };
     }

@@ -101,6 +101,25 @@ async fn bins_are_bounded() {
 }
 
 #[tokio::test]
+async fn all_bins_together_are_bounded() {
+    let bins = bins();
+    let body = "x".repeat(MOST_BYTES);
+    let each = MOST_REQUESTS * MOST_BYTES;
+    let fit = MOST_IN_ALL / each;
+    for bin in 0..=fit {
+        for _ in 0..MOST_REQUESTS {
+            send(&bins, &format!("bin-{bin}"), post(), &body).await;
+        }
+    }
+    assert!(bins.received("bin-0").is_empty(), "quiet longest");
+    assert_eq!(bins.received(&format!("bin-{fit}")).len(), MOST_REQUESTS);
+    let shelf = bins.shelf.lock().expect("nobody panics");
+    let kept = shelf.bins.values().flat_map(|bin| &bin.requests);
+    assert_eq!(shelf.bytes, kept.map(|kept| kept.body.len()).sum::<usize>());
+    assert!(shelf.bytes <= MOST_IN_ALL);
+}
+
+#[tokio::test]
 async fn odd_names_are_not_there() {
     let bins = bins();
     for name in ["", "a b", "a/b", "é", &"x".repeat(65)] {

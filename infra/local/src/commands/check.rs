@@ -3,10 +3,21 @@
 use baton_hub::config::{CheckContext, Checked, check, render_file};
 use std::path::Path;
 
+/// More than these are a file of another kind, and would scroll the first ones away.
+const SHOWN: usize = 20;
+
+fn count(number: usize, what: &str) -> String {
+    match number {
+        0 => format!("no {what}"),
+        1 => format!("1 {what}"),
+        more => format!("{more} {what}s"),
+    }
+}
+
 /// Checks a file.
 pub(super) fn check_file(path: &Path) -> Result<Checked, String> {
     let toml = std::fs::read_to_string(path)
-        .map_err(|error| format!("{}: {error}; name another with --config", path.display()))?;
+        .map_err(|error| format!("{}: {error}; name another file", path.display()))?;
     let context = CheckContext {
         tracked_by_git: tracked_by_git(path),
         env: &|name| std::env::var(name).ok(),
@@ -38,15 +49,25 @@ pub(super) fn run(path: &Path) -> Result<(), String> {
     let file = path.display().to_string();
     let toml = std::fs::read_to_string(path).unwrap_or_default();
     if !checked.mistakes.is_empty() {
-        println!("{}", render_file(&file, &checked.mistakes, &toml));
+        let shown = checked.mistakes.get(..SHOWN).unwrap_or(&checked.mistakes);
+        super::say(&format!(
+            "{}\n\n",
+            render_file(&file, shown, &toml).trim_end()
+        ));
+        if checked.mistakes.len() > SHOWN {
+            super::say(&format!(
+                "... and {} more\n\n",
+                checked.mistakes.len() - SHOWN
+            ));
+        }
     }
     match (checked.errors(), &checked.settings) {
         (0, Some(settings)) => {
-            println!(
-                "{file}: good: {} endpoints, {} connections",
-                settings.endpoints.len(),
-                settings.connections.len()
-            );
+            super::say(&format!(
+                "{file}: good: {}, {}\n",
+                count(settings.endpoints.len(), "endpoint"),
+                count(settings.connections.len(), "connection")
+            ));
             Ok(())
         }
         (1, _) => Err(format!("{file} has 1 mistake")),

@@ -11,6 +11,7 @@ use baton_hub::source::token_hash;
 use baton_hub::store::Mechanism;
 use baton_hub::store::records::TokenRecord;
 use serde::{Deserialize, Serialize};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -36,6 +37,9 @@ pub(super) fn listen(folder: &Path, core: &Core) -> Result<(), String> {
     let _stale = std::fs::remove_file(&path);
     let listener =
         UnixListener::bind(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    // The folder is private already; this is for who loosens it later.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .map_err(|error| format!("{}: {error}", path.display()))?;
     let router = Router::new()
         .route("/tokens", post(keep_token))
         .route("/timelines/{id}", get(timeline))
@@ -68,18 +72,21 @@ async fn timeline(
         .map_err(|_| StatusCode::NOT_FOUND)
 }
 
+/// The thread of an id, and where in it the conversation begins if it names one.
+pub(super) fn named(id: &str) -> Result<(ThreadId, Option<u64>), String> {
+    if let Ok(conversation) = ConversationId::parse(id) {
+        let first = conversation.first_seq();
+        return Ok((conversation.thread().clone(), Some(first)));
+    }
+    let thread = ThreadId::parse(id).map_err(|_| {
+        format!("`{id}` is neither a conversation (`cnv_...`) nor a thread (`thr_...`)")
+    })?;
+    Ok((thread, None))
+}
+
 /// The timeline of a conversation or thread, as text.
 pub(super) async fn timeline_of(core: &Core, id: &str) -> Result<String, String> {
-    let (thread, first) = match ConversationId::parse(id) {
-        Ok(conversation) => (
-            conversation.thread().clone(),
-            Some(conversation.first_seq()),
-        ),
-        Err(_) => (
-            ThreadId::parse(id).map_err(|error| error.to_string())?,
-            None,
-        ),
-    };
+    let (thread, first) = named(id)?;
     let entries = core
         .store
         .entries(&thread, first.unwrap_or(1), 5_000, Mechanism::Read)

@@ -1,17 +1,20 @@
 //! `baton serve`.
 
-use super::{operator, private};
-use crate::demo_settings::{self, BOT_PATH, CONNECTION, DemoTimers, GLADLY_PATH, TOKENS};
+use super::screen::first_screen;
+use super::{operator, private, say};
+use crate::demo_settings::{self, BOT_PATH, DemoTimers, GLADLY_PATH, TOKENS};
 use crate::hub::{LocalHub, Parts, StartError, open_engine};
 use axum::Router;
-use baton_domain::IdKey;
+use axum::routing::get;
+use baton_domain::{IdKey, Timestamp};
 use baton_hub::Clock;
 use baton_hub::config::render_file;
 use baton_hub::settings::Settings;
 use baton_hub::source::token_hash;
+use baton_hub::store::{Store, StoreError};
 use baton_simulators::bot::SampleBot;
 use baton_simulators::gladly::{GladlyConfig, GladlySim};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -37,6 +40,11 @@ pub enum ServeError {
     /// The configuration has mistakes; the text shows them all.
     #[error("{0}")]
     Config(String),
+    /// Others would reach the demonstration.
+    #[error(
+        "{0}: the demonstration listens on this machine only, since everybody knows its tokens and its simulated Gladly asks for none. Leave --host away, or name a configuration with --config"
+    )]
+    Exposed(SocketAddr),
     /// The address cannot be listened on.
     #[error("{address}: {problem}")]
     Listen {
@@ -61,6 +69,8 @@ pub enum ServeError {
 pub struct Running {
     /// Where: `http://127.0.0.1:8787`.
     pub base_url: String,
+    /// Whether other machines can reach it.
+    pub exposed: bool,
     /// The hub.
     pub hub: LocalHub,
     /// The demonstration's platform and bot, where it is one.
@@ -83,35 +93,27 @@ impl Running {
 /// # Errors
 /// See [`ServeError`].
 pub async fn serve(options: &ServeOptions) -> Result<Running, ServeError> {
-    let address = format!("{}:{}", options.host, options.port);
-    let listener = TcpListener::bind(&address)
-        .await
-        .map_err(|error| ServeError::Listen {
-            problem: match error.kind() {
-                std::io::ErrorKind::AddrInUse => {
-                    "the port is in use; choose another with --port".to_owned()
-                }
-                _ => error.to_string(),
-            },
-            address: address.clone(),
-        })?;
-    let port = listener
+    let listener = listen(options).await?;
+    let bound = listener
         .local_addr()
-        .map(|address| address.port())
-        .unwrap_or(options.port);
-    let base_url = format!("http://{}:{port}", reachable(&options.host));
-    let gladly = GladlyConfig::default();
+        .map_err(|error| ServeError::Data(error.to_string()))?;
+    if options.config.is_none() && !bound.ip().is_loopback() {
+        return Err(ServeError::Exposed(bound));
+    }
+    let base_url = base_url(&options.host, bound);
+    let gladly = simulated_gladly(options.data.is_some());
     let settings = match &options.config {
         Some(path) => from_file(path)?,
         None => demo_settings::settings(&base_url, &gladly, options.timers)
             .map_err(ServeError::Config)?,
     };
+    // First the database: who holds its lock may make the key.
+    let engine = open_engine(options.data.as_deref()).map_err(StartError::from)?;
     let id_key = match &options.data {
         Some(folder) => private::id_key(folder),
         None => private::random_key().map(|key| IdKey::new(key.into_bytes())),
     }
     .map_err(ServeError::Data)?;
-    let engine = open_engine(options.data.as_deref()).map_err(StartError::from)?;
     let hub = LocalHub::start(Parts {
         engine,
         settings,
@@ -128,20 +130,20 @@ pub async fn serve(options: &ServeOptions) -> Result<Running, ServeError> {
     });
     if let Some((gladly, bot)) = &simulated {
         router = router
+            .route("/", get(first_screen(&base_url, options)))
             .nest(GLADLY_PATH, gladly.router())
             .nest(BOT_PATH, bot.router());
     }
+    // Before the first call, which would remember what it found for a minute.
+    demonstration_tokens(&hub.core.store, simulated.is_some())
+        .await
+        .map_err(|error| ServeError::Data(error.to_string()))?;
     let (stop, stopped) = watch::channel(false);
     let server = tokio::spawn(accept(listener, router, stopped));
     if let Some(folder) = &options.data {
         operator::listen(folder, &hub.core).map_err(ServeError::Data)?;
     }
     if let Some((gladly, _)) = &simulated {
-        for (token, role) in TOKENS {
-            let record = demo_settings::token_record(role);
-            let kept = hub.core.store.put_token(&token_hash(token), &record).await;
-            kept.map_err(|error| ServeError::Data(error.to_string()))?;
-        }
         gladly
             .connect(demo_settings::webhook(&base_url))
             .await
@@ -149,11 +151,29 @@ pub async fn serve(options: &ServeOptions) -> Result<Running, ServeError> {
     }
     Ok(Running {
         base_url,
+        exposed: !bound.ip().is_loopback(),
         hub,
         simulated,
         stop,
         server,
     })
+}
+
+/// Keeps the demonstration's tokens, or ends those that an earlier demonstration left in
+/// the data folder: everybody knows them.
+async fn demonstration_tokens(store: &Store, wanted: bool) -> Result<(), StoreError> {
+    for (token, role) in TOKENS {
+        let hash = token_hash(token);
+        let mut record = demo_settings::token_record(role);
+        if !wanted {
+            if store.token(&hash).await?.is_none() {
+                continue;
+            }
+            record.expires = Some(Timestamp(0));
+        }
+        store.put_token(&hash, &record).await?;
+    }
+    Ok(())
 }
 
 async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
@@ -169,12 +189,42 @@ async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Recei
     }
 }
 
-/// The host under which this machine reaches what listens on `host`.
-fn reachable(host: &str) -> &str {
-    match host {
-        "0.0.0.0" | "::" | "[::]" => "127.0.0.1",
-        host => host,
+/// The demonstration's Gladly. It forgets at every start and a data folder does not:
+/// there, ids that came again would be taken for what was already said.
+fn simulated_gladly(kept: bool) -> GladlyConfig {
+    let mut config = GladlyConfig::default();
+    if kept {
+        config.seed = Clock::real().below(u64::MAX);
     }
+    config
+}
+
+async fn listen(options: &ServeOptions) -> Result<TcpListener, ServeError> {
+    let host = options.host.trim_matches(['[', ']']);
+    let bound = TcpListener::bind((host, options.port)).await;
+    bound.map_err(|error| ServeError::Listen {
+        address: format!("{}:{}", options.host, options.port),
+        problem: match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "the port is in use; choose another with --port".to_owned()
+            }
+            _ => error.to_string(),
+        },
+    })
+}
+
+/// Where this machine reaches what listens there: by the name it was given, by the
+/// address in brackets where it is one of IPv6.
+fn base_url(host: &str, bound: SocketAddr) -> String {
+    if host.trim_matches(['[', ']']).parse::<IpAddr>().is_err() {
+        return format!("http://{host}:{}", bound.port());
+    }
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, bound.port()))
 }
 
 /// The settings of a configuration file.
@@ -185,15 +235,15 @@ fn from_file(path: &Path) -> Result<Settings, ServeError> {
     match checked.settings {
         Some(settings) => {
             if !checked.mistakes.is_empty() {
-                eprintln!("{}", render_file(&file, &checked.mistakes, &toml));
+                let warnings = render_file(&file, &checked.mistakes, &toml);
+                eprintln!("{}\n", warnings.trim_end());
             }
             Ok(settings)
         }
-        None => Err(ServeError::Config(render_file(
-            &file,
-            &checked.mistakes,
-            &toml,
-        ))),
+        None => {
+            let mistakes = render_file(&file, &checked.mistakes, &toml);
+            Err(ServeError::Config(mistakes.trim_end().to_owned()))
+        }
     }
 }
 
@@ -201,10 +251,18 @@ fn from_file(path: &Path) -> Result<Settings, ServeError> {
 pub(super) async fn run(options: ServeOptions) -> Result<(), String> {
     log_to_stderr();
     let running = serve(&options).await.map_err(|error| error.to_string())?;
-    greet(&running, &options);
+    say(&first_screen(&running.base_url, &options));
+    if running.exposed {
+        eprintln!(
+            "Other machines can reach this hub: plain HTTP, and /bin/ asks for no token. Put a TLS proxy in front that forwards only /webhooks/, /v1/ and /gladly/."
+        );
+    }
     ping_bots(&running).await;
     wait_for_stop().await;
-    println!("Stopping; everything accepted is in {}.", place(&options));
+    say(&format!(
+        "Stopping; everything accepted is in {}.\n",
+        place(&options)
+    ));
     running.stop().await;
     Ok(())
 }
@@ -214,38 +272,6 @@ fn place(options: &ServeOptions) -> String {
         || "memory, and gone now".to_owned(),
         |folder| folder.display().to_string(),
     )
-}
-
-/// The first screen: what runs where, and what to try next.
-fn greet(running: &Running, options: &ServeOptions) {
-    let base = &running.base_url;
-    println!("Baton runs at {base}  (health: {base}/health, API: {base}/openapi.json)");
-    match &options.data {
-        Some(folder) => println!("  data       {}", folder.display()),
-        None => println!("  data       in memory: gone when this stops"),
-    }
-    if running.simulated.is_some() {
-        println!(
-            "  Gladly     simulated, at {base}{GLADLY_PATH}   bot: a sample, at {base}{BOT_PATH}"
-        );
-        println!(
-            "  tokens     demo-bot-token, demo-admin-token, demo-agent-token, demo-reader-token"
-        );
-        println!("Write as a customer, then look at the chat:");
-        println!(
-            "  curl -d '{{\"text\":\"hello\"}}' -H 'content-type: application/json' {base}{GLADLY_PATH}/control/customers/ada/messages"
-        );
-        println!("  curl {base}{GLADLY_PATH}/control/customers/ada");
-        println!("See what the hub made of it (and `baton timeline ID` for one of them):");
-        println!(
-            "  curl -H 'authorization: Bearer demo-admin-token' '{base}/v1/conversations?connection={CONNECTION}'"
-        );
-        println!("`baton demo` plays a whole story. Ctrl-C stops.");
-    } else {
-        println!("  webhooks   {base}/webhooks/gladly/<endpoint>");
-        println!("  tokens     `baton token create --help`");
-        println!("  requests   {base}/bin/<name> shows what was posted there");
-    }
 }
 
 /// Asks every connection's bot whether it is there, and says which are not.
@@ -289,4 +315,73 @@ fn log_to_stderr() {
         .with_writer(std::io::stderr)
         .without_time()
         .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::TABLE;
+    use crate::template::Template;
+    use baton_hub::source::TokenCache;
+
+    #[test]
+    fn the_base_url_is_one_that_this_machine_can_call() {
+        for (host, bound, url) in [
+            ("127.0.0.1", "127.0.0.1:8787", "http://127.0.0.1:8787"),
+            ("0.0.0.0", "0.0.0.0:8787", "http://127.0.0.1:8787"),
+            ("::", "[::]:8787", "http://[::1]:8787"),
+            ("[::1]", "[::1]:8787", "http://[::1]:8787"),
+            ("localhost", "127.0.0.1:8787", "http://localhost:8787"),
+        ] {
+            let bound = bound.parse().expect("an address");
+            assert_eq!(base_url(host, bound), url, "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn tokens_of_an_earlier_demonstration_end() {
+        let engine = open_engine(None).expect("a database in memory");
+        let template = Template::builtin().expect("it is checked by its own tests");
+        let made = engine.create_table(&template.table, TABLE).await;
+        made.expect("a table");
+        let store = Store::new(engine.client(), TABLE);
+        let (token, _) = TOKENS[1];
+        let clock = Clock::real();
+        demonstration_tokens(&store, false)
+            .await
+            .expect("it writes");
+        let kept = store.token(&token_hash(token)).await.expect("it reads");
+        assert_eq!(kept, None, "nothing is left where nothing was");
+        for (wanted, valid) in [(true, true), (false, false), (true, true)] {
+            demonstration_tokens(&store, wanted)
+                .await
+                .expect("it writes");
+            let caller = TokenCache::default().caller(token, &store, &clock).await;
+            assert_eq!(caller.expect("it reads").is_some(), valid);
+        }
+    }
+
+    #[test]
+    fn what_is_said_after_a_restart_is_not_taken_for_a_repetition() {
+        let session = || {
+            let gladly = GladlySim::new(simulated_gladly(true));
+            let written = gladly.customer_writes("ada", "hello").expect("she can");
+            written.session_id.expect("with the bot")
+        };
+        assert_ne!(session(), session());
+        assert_eq!(simulated_gladly(false).seed, GladlyConfig::default().seed);
+    }
+
+    #[tokio::test]
+    async fn a_demonstration_is_not_served_to_others() {
+        let options = ServeOptions {
+            host: "0.0.0.0".to_owned(),
+            port: 0,
+            data: None,
+            config: None,
+            timers: DemoTimers::default(),
+        };
+        let refused = serve(&options).await.expect_err("its tokens are known");
+        assert!(matches!(refused, ServeError::Exposed(_)), "{refused}");
+    }
 }

@@ -17,14 +17,23 @@ const SHOWN: usize = 72;
 
 /// The command.
 pub(super) async fn run(id: &str, folder: &Path) -> Result<(), String> {
+    // It becomes a path: nothing else may get into that.
+    operator::named(id)?;
     let text = match operator::ask(folder, "GET", &format!("/timelines/{id}"), None).await {
         Some(Ok((200, text))) => text,
         Some(Ok((404, _))) => return Err(format!("there is no conversation {id}")),
         Some(Ok((status, _))) => return Err(format!("the running hub answered {status}")),
         Some(Err(error)) => return Err(error),
-        None => from_folder(id, folder).await?,
+        None => {
+            let text = from_folder(id, folder).await?;
+            eprintln!(
+                "No hub runs on {}: what is due is not shown.",
+                folder.display()
+            );
+            text
+        }
     };
-    print!("{text}");
+    super::say(&text);
     Ok(())
 }
 

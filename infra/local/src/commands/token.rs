@@ -27,8 +27,8 @@ pub(super) struct CreateArguments {
     /// A name for people.
     #[arg(long, default_value = "")]
     name: String,
-    /// After how many days it ends.
-    #[arg(long)]
+    /// After how many days it ends; without any, never.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     days: Option<u16>,
     /// The data folder.
     #[arg(long, default_value = ".baton")]
@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: CreateArguments) -> Result<(), String> {
         return Err("an agent's token names the agent: add --agent ID".to_owned());
     }
     let clock = Clock::real();
-    let token = format!("bat_{}", clock.token(20));
+    let token = fresh()?;
     let expires = arguments.days.map(|days| expires(clock.now(), days));
     let record = TokenRecord {
         name: arguments.name,
@@ -67,17 +67,29 @@ pub(super) async fn run(arguments: CreateArguments) -> Result<(), String> {
         record,
     };
     let body = serde_json::to_string(&new).map_err(|error| error.to_string())?;
-    match operator::ask(&arguments.data, "POST", "/tokens", Some(body)).await {
-        Some(Ok((204, _))) => {}
+    let known = match operator::ask(&arguments.data, "POST", "/tokens", Some(body)).await {
+        Some(Ok((204, _))) => "The running hub knows it at once.",
         Some(Ok((status, _))) => return Err(format!("the running hub answered {status}")),
         Some(Err(error)) => return Err(error),
-        None => keep(&arguments.data, &new).await?,
-    }
+        None => {
+            keep(&arguments.data, &new).await?;
+            "No hub runs there now; the next one knows it."
+        }
+    };
     println!("{token}");
     eprintln!(
-        "Keep it: only its hash is stored. The hub knows it at once, other sandboxes within 60 s."
+        "Keep it: only its hash is stored, in {}. {known}",
+        arguments.data.display()
     );
     Ok(())
+}
+
+/// A new token: 160 random bits. Without randomness there is none.
+fn fresh() -> Result<String, String> {
+    let mut bytes = [0u8; 20];
+    getrandom::fill(&mut bytes).map_err(|error| format!("no randomness: {error}"))?;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("bat_{digits}"))
 }
 
 fn expires(now: Timestamp, days: u16) -> Timestamp {
@@ -87,8 +99,8 @@ fn expires(now: Timestamp, days: u16) -> Timestamp {
 /// Writes to the data folder of a hub that does not run.
 async fn keep(folder: &std::path::Path, new: &NewToken) -> Result<(), String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
-    private::id_key(folder)?;
     let engine = open_engine(Some(folder)).map_err(|error| words(&error))?;
+    private::id_key(folder)?;
     let template = Template::builtin().map_err(|error| words(&error))?;
     engine
         .create_table(&template.table, TABLE)

@@ -83,7 +83,9 @@ pub enum EngineError {
     #[error("the data folder {0} can be read by others; `chmod 700` it, or name another")]
     NotPrivate(PathBuf),
     /// Another process has the file open.
-    #[error("the data file {0} is in use by another process")]
+    #[error(
+        "the data file {0} is in use by another process; end that `baton`, or name another folder with --data"
+    )]
     InUse(PathBuf),
     /// dynoxide refused or failed.
     #[error("the database: {0}")]

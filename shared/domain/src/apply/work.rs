@@ -22,6 +22,7 @@ pub(super) fn push_work(thread: &mut Thread, place: Place, kind: WorkKind, at: T
         epoch: thread.epoch,
         since: at,
         failing_since: None,
+        delayed_since: None,
         not_before: None,
         unknown: false,
     };

@@ -12,6 +12,9 @@ use crate::time::{MINUTE, SECOND, Timestamp};
 pub const MESSAGE_GIVES_UP: i64 = 60 * SECOND;
 /// A change of control is given up after this much failing.
 pub const CONTROL_GIVES_UP: i64 = 5 * MINUTE;
+/// Work that only waits, as for a platform's rate limit, is given up after this much
+/// waiting: Gladly itself closes a conversation in which nothing happens for so long.
+pub const WAITING_GIVES_UP: i64 = 5 * MINUTE;
 
 pub(super) fn decide(
     draft: &mut Draft<'_>,
@@ -48,7 +51,12 @@ fn became(draft: &mut Draft<'_>, work: &Work, result: &WorkResult) {
             failure,
             detail,
         } => {
-            if *failure && gives_up_at.is_some_and(|end| draft.now >= end) {
+            let gives_up_at = if *failure {
+                gives_up_at
+            } else {
+                waits_until(work, draft.now)
+            };
+            if gives_up_at.is_some_and(|end| draft.now >= end) {
                 let why = if work.unknown {
                     Failure::Unknown
                 } else {
@@ -57,10 +65,9 @@ fn became(draft: &mut Draft<'_>, work: &Work, result: &WorkResult) {
                 refuse(draft, work, why, detail);
             } else {
                 // The last attempt is not put off beyond the end.
-                let last = gives_up_at.filter(|_| *failure).unwrap_or(*not_before);
                 draft.emit(Event::Delayed {
                     work: place,
-                    not_before: last.min(*not_before),
+                    not_before: gives_up_at.map_or(*not_before, |end| end.min(*not_before)),
                     failure: *failure,
                     detail: detail.clone(),
                 });
@@ -93,6 +100,15 @@ fn gives_up_at(work: &Work, now: Timestamp) -> Option<Timestamp> {
         _ => MESSAGE_GIVES_UP,
     };
     Some(work.failing_since.unwrap_or(now).plus(limit))
+}
+
+/// When work that does not fail but is put off again and again is given up, counted
+/// from the first time, which may be now.
+fn waits_until(work: &Work, now: Timestamp) -> Option<Timestamp> {
+    match &work.kind {
+        WorkKind::FreeSeat { .. } => None,
+        _ => Some(work.delayed_since.unwrap_or(now).plus(WAITING_GIVES_UP)),
+    }
 }
 
 /// The work was cancelled meanwhile. That a message left all the same is still

@@ -375,15 +375,15 @@ fn check_event(
             why: Failure::GaveUp,
             ..
         } => {
-            let since = state
-                .work(*work)
-                .and_then(|work| work.failing_since)
-                .expect("it has failed before");
+            let work = state.work(*work).expect("it was there");
             // bites: `MESSAGE_GIVES_UP` below 60 s. That a pair rate does not count is a
             // story of its own.
+            let lasted = |since: Option<Timestamp>, span| {
+                since.is_some_and(|since| entry.at.since(since) >= span)
+            };
             assert!(
-                entry.at.since(since) >= 60_000,
-                "a message has 60 s to get through"
+                lasted(work.failing_since, 60_000) || lasted(work.delayed_since, 300_000),
+                "a message has 60 s of failures, or 5 minutes of waiting, to get through"
             );
         }
         _ => {}

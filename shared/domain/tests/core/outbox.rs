@@ -1,8 +1,9 @@
 //! Work on its way out: claims, failures, outcomes that nobody knows.
 
 use crate::world::{World, failed, gladly, names_of};
+use baton_domain::decide::WAITING_GIVES_UP;
 use baton_domain::thread::OUTBOX_LIMIT;
-use baton_domain::time::SECOND;
+use baton_domain::time::{MINUTE, SECOND};
 use baton_domain::{
     Actor, Command, Content, Event, Failure, IdKey, MessageId, News, Rejection, Request, WorkResult,
 };
@@ -146,6 +147,35 @@ fn a_pair_rate_is_not_a_failure() {
         ["work.delayed"],
         "this is the first failure"
     );
+}
+
+#[test]
+fn waiting_for_a_rate_limit_ends_after_five_minutes() {
+    let mut world = spoken();
+    // However long it has waited for its turn, and untried, does not count.
+    world.sleep(10 * MINUTE);
+    let limited = |not_before| WorkResult::Retry {
+        not_before,
+        failure: false,
+        detail: "429".to_owned(),
+    };
+    let end = world.now.plus(WAITING_GIVES_UP);
+    while world.now < end {
+        let next = world.now.plus(17 * SECOND);
+        assert_eq!(names_of(&world.outcome(limited(next))), ["work.delayed"]);
+        let next = world.thread.outbox[0].not_before.unwrap();
+        assert!(next <= end, "the last attempt is in time");
+        world.now = next;
+    }
+    // bites: a retry that is no failure and goes on for ever.
+    let events = world.outcome(limited(end.plus(SECOND)));
+    assert!(matches!(
+        events[0],
+        Event::Failed {
+            why: Failure::GaveUp,
+            ..
+        }
+    ));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::settings::{Caller, Connection, Settings};
 use crate::store::{Loaded, Mechanism, StoreError};
 use baton_domain::rings::KeyVerdict;
 use baton_domain::{
-    Actor, Command, Content, ControlAsk, Entry, Event, Failure, Fingerprint, Holder, KeyUse,
-    MessageId, Place, Rejection, Request, Timestamp,
+    Actor, CloseReason, Command, Content, ControlAsk, Entry, Event, Failure, Fingerprint, Holder,
+    KeyUse, MessageId, Place, Rejection, Request, Timestamp,
 };
 use baton_platforms::convert::{Target as Platform, convert};
 use std::sync::Arc;
@@ -326,9 +326,25 @@ impl OutboundApi {
             Some(Rejection::Repeated(place)) => Ok((target.loaded, place, true)),
             Some(rejection) => Err(ApiError::Rejected(rejection)),
             None => Err(ApiError::Rejected(Rejection::Closed(
-                baton_domain::CloseReason::Moved,
+                self.why_it_ended(&target).await?,
             ))),
         }
+    }
+
+    /// Why the conversation that was named ended. Where its entries have expired, all
+    /// that is known is that another has come after it.
+    async fn why_it_ended(&self, target: &Target) -> Result<CloseReason, ApiError> {
+        let past = match &target.conversation {
+            Some(named) => {
+                let core = &self.api.core;
+                core.as_of(named.thread(), named.first_seq()).await?
+            }
+            None => None,
+        };
+        let closed = past
+            .and_then(|past| past.thread.conversation)
+            .and_then(|conversation| conversation.closed);
+        Ok(closed.map_or(CloseReason::Moved, |closing| closing.reason))
     }
 
     /// Somebody else delivers: look until it is settled or the call must answer.

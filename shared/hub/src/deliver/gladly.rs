@@ -1,23 +1,25 @@
-//! Delivering on Gladly.
+//! Delivering on Gladly: what each kind of work asks of it.
 
-use super::{Attempt, CALL_NEEDS, Deliverer, Task, not_ours, time_left};
-use crate::calls::{Answered, NoAnswer};
+mod calls;
+
+use super::{Attempt, Deliverer, Task, not_ours};
+use crate::calls::NoAnswer;
 use crate::settings::Connection;
 use crate::store::{Loaded, StoreError};
 use baton_domain::apply::sent_id;
 use baton_domain::time::SECOND;
 use baton_domain::{
-    Aftercare, Command, Content, ControlAsk, Event, Fingerprint, Holder, News, NotOurs, Place,
-    PlatformEvent, WorkKind, WorkResult,
+    Aftercare, Content, ControlAsk, Event, Holder, NotOurs, Place, WorkKind, WorkResult,
 };
 use baton_platforms::convert::{Target, convert};
 use baton_platforms::gladly::answer::{Answer, Operation, classify};
 use baton_platforms::gladly::limits::DESCRIPTION_MAX;
 use baton_platforms::gladly::outbound;
 use baton_platforms::gladly::readback::{
-    ConversationStatus, SessionState, conversation_state, find_sent, session_state,
+    ConversationStatus, SessionState, conversation_state, find_sent,
 };
-use baton_platforms::http::{Credentials, HttpCall};
+use baton_platforms::http::Credentials;
+use calls::{Came, failed, general, no_time, refused, simple};
 
 /// How far the platform's clock may be behind the hub's when a message is read back.
 const CLOCKS_DIFFER: i64 = 5 * SECOND;
@@ -25,12 +27,6 @@ const CLOCKS_DIFFER: i64 = 5 * SECOND;
 /// How long a note may be. Gladly documents no limit; this is well above what an
 /// agent reads.
 const NOTE_MAX: usize = 5_000;
-
-/// What a call came to.
-enum Came {
-    Answer(Answer),
-    Nothing(NoAnswer),
-}
 
 impl Deliverer {
     pub(super) async fn attempt_gladly(&self, task: &Task<'_>) -> Result<Attempt, StoreError> {
@@ -315,206 +311,12 @@ impl Deliverer {
             },
         )
     }
-
-    /// The answer to a call about the session. Where it is no longer the bot's, the
-    /// session itself says whose it is.
-    async fn gladly_session_answer(
-        &self,
-        task: &Task<'_>,
-        came: Came,
-        done: impl FnOnce(Option<String>) -> WorkResult,
-    ) -> Result<Attempt, StoreError> {
-        Ok(match came {
-            Came::Answer(Answer::Accepted { platform_id }) => Attempt::Settled(done(platform_id)),
-            Came::Answer(Answer::NotOurs) => {
-                let session = task.loaded.thread.identity.name.clone();
-                match self.gladly_session(task, &session).await {
-                    Some(SessionState::Agent) => not_ours(NotOurs::Desk),
-                    // Unknown to Gladly, or still called the bot's though it refuses
-                    // us: closed, either way.
-                    Some(SessionState::Automation | SessionState::Unknown) => {
-                        not_ours(NotOurs::Gone)
-                    }
-                    None => failed("whose the session is could not be learned"),
-                }
-            }
-            came => simple(came),
-        })
-    }
-
-    /// Whose a session is; `None` when it cannot be learned now.
-    async fn gladly_session(&self, task: &Task<'_>, session: &str) -> Option<SessionState> {
-        let answered = self
-            .gladly_raw(task, &outbound::get_session(session))
-            .await
-            .ok()?;
-        match classify(Operation::GetSession, &answered.reply()) {
-            Answer::Accepted { .. } => Some(session_state(&answered.body)),
-            Answer::NotOurs => Some(SessionState::Unknown),
-            _ => None,
-        }
-    }
-
-    async fn gladly_call(&self, task: &Task<'_>, operation: Operation, call: &HttpCall) -> Came {
-        match self.gladly_raw(task, call).await {
-            Ok(answered) => Came::Answer(classify(operation, &answered.reply())),
-            Err(nothing) => Came::Nothing(nothing),
-        }
-    }
-
-    async fn gladly_raw(&self, task: &Task<'_>, call: &HttpCall) -> Result<Answered, NoAnswer> {
-        let connection = task.connection;
-        let clock = &self.core.clock;
-        // The wait may use up all the time but that which the call itself needs.
-        let now = clock.now();
-        let spare = task.deadline.since(now) - CALL_NEEDS;
-        let wait = self
-            .calls
-            .rates
-            .take(&connection.base_url, call.method, now, spare)
-            .ok_or(NoAnswer::NoTime)?;
-        if wait > 0 {
-            clock.sleep_until(now.plus(wait)).await;
-        }
-        let credentials = Credentials::Basic {
-            user: connection.api_user.clone(),
-            password: connection.api_token.reveal().to_owned(),
-        };
-        let send = async |call: &HttpCall| {
-            // A sandbox may have been frozen meanwhile, and its claim be another's.
-            let now = clock.now();
-            if task.deadline.since(now) < CALL_NEEDS / 2 {
-                return Err(NoAnswer::NoTime);
-            }
-            let timeout = time_left(now, task.deadline);
-            self.calls
-                .call(&connection.base_url, call, Some(&credentials), timeout)
-                .await
-        };
-        let answered = send(call).await?;
-        // A merged customer's things go on under other ids. The platform's own host
-        // is asked again, whatever host the redirect names.
-        match moved_to(call, &answered) {
-            Some(moved) => {
-                self.gladly_renamed(task, &moved).await;
-                send(&moved).await
-            }
-            None => Ok(answered),
-        }
-    }
-
-    /// Records the new id of a conversation that was found under another one.
-    async fn gladly_renamed(&self, task: &Task<'_>, moved: &HttpCall) {
-        let Some(conversation) = segment_after(&moved.path, "conversations") else {
-            return;
-        };
-        let event = PlatformEvent {
-            id: Fingerprint::of(&[b"gladly moved", moved.path.as_bytes()]),
-            at: self.core.clock.now(),
-            news: News::Renamed {
-                customer: None,
-                conversation: Some(conversation.to_owned()),
-            },
-        };
-        let command = Command::News {
-            identity: None,
-            events: vec![event],
-            known_new: Vec::new(),
-        };
-        let run = self
-            .core
-            .run(task.loaded.clone(), task.connection, command, task.deadline)
-            .await;
-        if let Err(error) = run {
-            tracing::warn!(error = %error, "a conversation's new id was not recorded");
-        }
-    }
 }
 
 enum ReadBack {
     Found(String),
     Absent,
     Failed(Attempt),
-}
-
-fn refused(detail: &str) -> Attempt {
-    Attempt::Settled(WorkResult::Refused {
-        detail: detail.to_owned(),
-    })
-}
-
-fn failed(detail: &str) -> Attempt {
-    Attempt::Failed {
-        wait: None,
-        failure: true,
-        detail: detail.to_owned(),
-    }
-}
-
-/// Nothing was tried: that is nobody's failure, and the next owner goes on.
-fn no_time() -> Attempt {
-    Attempt::Failed {
-        wait: None,
-        failure: false,
-        detail: "no time was left for a call".to_owned(),
-    }
-}
-
-/// An answer that means the same for every operation.
-fn general(answer: Answer) -> Attempt {
-    match answer {
-        Answer::Accepted { platform_id } => Attempt::Settled(WorkResult::done(platform_id)),
-        Answer::NotOurs => not_ours(NotOurs::Gone),
-        Answer::RaceLost => refused("somebody else changed the conversation first"),
-        Answer::Moved { .. } => failed("the conversation goes on under another id"),
-        Answer::RateLimited { retry_after_ms } => Attempt::Failed {
-            wait: retry_after_ms,
-            failure: true,
-            detail: "429: too many requests of the organization".to_owned(),
-        },
-        // A server error does not say whether it was done.
-        Answer::Transient => Attempt::Unknown,
-        Answer::Refused { code, .. } => refused(&format!("the platform refused it: {code}")),
-        Answer::Unauthorized => {
-            tracing::error!("the platform refuses the connection's credentials");
-            failed("the platform refuses the connection's credentials")
-        }
-    }
-}
-
-fn simple(came: Came) -> Attempt {
-    match came {
-        Came::Answer(answer) => general(answer),
-        Came::Nothing(NoAnswer::NotSent) => failed("the platform could not be reached"),
-        Came::Nothing(NoAnswer::NoTime) => no_time(),
-        Came::Nothing(NoAnswer::Unknown) => Attempt::Unknown,
-    }
-}
-
-/// The same call at the place a redirect names, on the same host.
-fn moved_to(call: &HttpCall, answered: &Answered) -> Option<HttpCall> {
-    let reply = answered.reply();
-    if !matches!(reply.status, 301 | 308) {
-        return None;
-    }
-    let location = reply.location?;
-    let path = match location.split_once("://") {
-        Some((_, rest)) => rest.get(rest.find('/')?..)?,
-        None => location,
-    };
-    // The base URL may have a path of its own, and then so has the redirect.
-    let path = path.get(path.find("/api/v1/")?..)?;
-    Some(HttpCall {
-        path: path.to_owned(),
-        ..call.clone()
-    })
-}
-
-/// The path segment behind the one of this name.
-fn segment_after<'a>(path: &'a str, name: &str) -> Option<&'a str> {
-    let mut segments = path.split(['/', '?']);
-    segments.find(|segment| *segment == name)?;
-    segments.next().filter(|segment| !segment.is_empty())
 }
 
 fn cut(text: &str, limit: usize) -> String {

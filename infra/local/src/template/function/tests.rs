@@ -69,10 +69,10 @@ fn each_function_may_do_what_its_work_needs_and_no_more() {
         ("publish", append.as_slice(), None),
         (
             "conversations",
-            ["BatchGetItem", "GetItem", "Query"].as_slice(),
+            ["GetItem", "Query"].as_slice(),
             Some("open"),
         ),
-        ("connections", ["GetItem", "Query"].as_slice(), None),
+        ("connections", ["GetItem"].as_slice(), None),
         (
             "sweep",
             ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"].as_slice(),
