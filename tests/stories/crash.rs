@@ -2,7 +2,6 @@
 
 use crate::process::World;
 use baton_simulators::bot::SampleBot;
-use baton_simulators::clock::Clock;
 use baton_simulators::gladly::{GladlySim, Speaker};
 use baton_simulators::random::Random;
 use std::time::Duration;
@@ -12,7 +11,7 @@ async fn killed_at_any_moment_nothing_is_lost_or_doubled() {
     let mut world = World::new("crash", "warn").await;
     let (gladly, bot) = (world.gladly.clone(), world.bot.clone());
 
-    let seed = Clock::real().now().unsigned_abs();
+    let seed = crate::stage::seed();
     println!("seed {seed}");
     let mut random = Random::new(seed);
     let names = ["ada", "ben", "cem"];

@@ -11,3 +11,4 @@ mod questions;
 mod repeats;
 mod stage;
 mod trouble;
+mod weather;

@@ -244,3 +244,12 @@ pub(crate) fn message_event(
 pub(crate) fn now_iso() -> String {
     baton_hub::facts::iso(baton_hub::Clock::real().now())
 }
+
+/// The seed of a story's chances: `BATON_SEED`, or another one each time. It replays the
+/// faults; what runs at the same time is the machine's own.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("BATON_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| baton_hub::Clock::real().now().0.unsigned_abs())
+}
