@@ -89,9 +89,15 @@ impl Relay {
 
     async fn thread(&self, thread: &ThreadId, appended: Vec<Appended>) -> Result<(), StoreError> {
         let core = &self.deliverer.core;
-        // Consistent, though it costs twice: a failure noted a moment ago must be seen, or
-        // this would be told before what failed.
-        let loaded = core.store.load(thread).await?;
+        // A read at half the price, but for threads whose telling failed a moment ago: that
+        // must be seen, or this would be told before what failed. A message appended after
+        // a failure leaves no telling anyway.
+        let last = appended.last().map_or(0, |appended| appended.entry.seq);
+        let loaded = if self.teller.is_troubled(thread) {
+            core.store.load(thread).await?
+        } else {
+            core.store.load_with(thread, last).await?
+        };
         // The batch found settings, so these cannot fail.
         let Ok(settings) = core.settings_with(&loaded.thread.identity.connection).await else {
             return Ok(());
@@ -199,6 +205,7 @@ impl Relay {
         tried: bool,
     ) -> Result<(), StoreError> {
         let core = &self.deliverer.core;
+        self.teller.note_trouble(&loaded.id);
         let give_up = core.clock.now().plus(10 * SECOND);
         match core
             .run(

@@ -4,9 +4,11 @@ use crate::calls::Calls;
 use crate::settings::{Bot, BotFormat, Connection};
 use crate::store::Loaded;
 use baton_domain::time::SECOND;
-use baton_domain::{ConversationId, Entry, Event, MessageId, Place};
+use baton_domain::{ConversationId, Entry, Event, MessageId, Place, ThreadId, Timestamp};
 use baton_platforms::bot::{self, BotAuth, Telling};
 use baton_platforms::signing::SigningKey;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a bot may take to accept.
@@ -25,17 +27,54 @@ pub enum NotTold {
     NoBot,
 }
 
+/// Threads whose telling failed a moment ago, in this sandbox: a read at half the price
+/// may not show that yet. Replicas are behind by well under a second.
+#[derive(Clone, Debug, Default)]
+struct Troubled(Arc<Mutex<BTreeMap<ThreadId, Timestamp>>>);
+
+/// For how long a failure counts as a moment ago.
+const TROUBLED_FOR: i64 = 10 * SECOND;
+
+impl Troubled {
+    fn note(&self, thread: &ThreadId, now: Timestamp) {
+        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.retain(|_, at| now.since(*at) < TROUBLED_FOR);
+        threads.insert(thread.clone(), now);
+    }
+
+    fn has(&self, thread: &ThreadId, now: Timestamp) -> bool {
+        let threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        threads
+            .get(thread)
+            .is_some_and(|at| now.since(*at) < TROUBLED_FOR)
+    }
+}
+
 /// Tells bots.
 #[derive(Clone, Debug)]
 pub struct Teller {
     calls: Calls,
+    troubled: Troubled,
 }
 
 impl Teller {
     /// A teller through this client.
     #[must_use]
     pub fn new(calls: Calls) -> Self {
-        Self { calls }
+        Self {
+            calls,
+            troubled: Troubled::default(),
+        }
+    }
+
+    /// Whether telling the bot of this thread failed a moment ago.
+    pub(crate) fn is_troubled(&self, thread: &ThreadId) -> bool {
+        self.troubled.has(thread, self.calls.clock.now())
+    }
+
+    /// Remembers that telling the bot of this thread failed.
+    pub(crate) fn note_trouble(&self, thread: &ThreadId) {
+        self.troubled.note(thread, self.calls.clock.now());
     }
 
     /// Whether the connection's bot is known to be slow.
@@ -153,5 +192,22 @@ fn auth(bot: &Bot) -> BotAuth {
             .iter()
             .filter_map(|key| SigningKey::parse(key.reveal()).ok())
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baton_domain::IdKey;
+
+    #[test]
+    fn trouble_is_forgotten_after_a_while() {
+        let key = IdKey::new(*b"test-secret-id-key-0123456789abc");
+        let (one, other) = (key.thread("shop-chat", "1"), key.thread("shop-chat", "2"));
+        let troubled = Troubled::default();
+        troubled.note(&one, Timestamp(1_000));
+        assert!(troubled.has(&one, Timestamp(1_000 + TROUBLED_FOR - 1)));
+        assert!(!troubled.has(&one, Timestamp(1_000 + TROUBLED_FOR)));
+        assert!(!troubled.has(&other, Timestamp(1_000)));
     }
 }
