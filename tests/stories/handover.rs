@@ -86,7 +86,7 @@ async fn another_inbox_is_asked_for_after_the_handoff() {
 }
 
 #[tokio::test]
-async fn an_agent_who_is_faster_keeps_the_conversation() {
+async fn a_bot_may_not_move_what_an_agent_has() {
     let stage = Stage::set().await;
     let (chat, path) = with_the_bot(&stage).await;
     let reason = json!({ "reason": "wants a person" });

@@ -1,6 +1,7 @@
 //! The same thing more than once.
 
 use crate::stage::{SOON, Stage, message_event, now_iso};
+use baton_domain::CloseReason;
 use baton_local::demo_settings::CONNECTION;
 use baton_simulators::gladly::Speaker;
 use serde_json::json;
@@ -174,26 +175,36 @@ async fn a_repeated_call_has_one_effect_and_the_same_answer() {
 #[tokio::test]
 async fn a_newer_session_of_the_same_conversation_ends_the_older() {
     let stage = Stage::set().await;
-    stage
-        .gladly()
-        .configure(|gladly| gladly.close_ends_conversation = false);
-    let first = stage.write("ada", "hello");
-    stage.bot_says("ada", 1).await;
-    stage.write("ada", "bye");
-    stage
-        .until(&first, "the close", |loaded| loaded.thread.open().is_none())
-        .await;
-    let second = stage.write("ada", "hello again");
-    assert_ne!(first.session_id, second.session_id);
-    assert_eq!(first.conversation_id, second.conversation_id);
-    stage
-        .until(&second, "the second", |loaded| loaded.thread.bot_holds())
-        .await;
+    let at = now_iso();
+    let event = |n: u32| {
+        let (id, session) = (format!("event-{n}"), format!("session-{n}"));
+        message_event(&id, &session, &format!("message-{n}"), "silent", &at)
+            .replace(&format!("conversation-of-{session}"), "the-conversation")
+    };
+    let thread = async |session: &str| {
+        let core = &stage.running.hub.core;
+        let id = core.id_key.thread(CONNECTION, session);
+        core.store.load(&id).await.expect("the thread").thread
+    };
+    assert_eq!(stage.webhook(event(1)).await, 200);
     stage
         .running
         .hub
         .caught_up()
         .await
         .expect("the stream is read");
-    stage.gladly().agent_closes("ada").ok();
+    assert!(thread("session-1").await.bot_holds());
+    assert_eq!(stage.webhook(event(2)).await, 200);
+    stage
+        .running
+        .hub
+        .caught_up()
+        .await
+        .expect("the stream is read");
+    let older = thread("session-1")
+        .await
+        .conversation
+        .expect("a conversation");
+    assert_eq!(older.closed.expect("closed").reason, CloseReason::Moved);
+    assert!(thread("session-2").await.bot_holds(), "the newer goes on");
 }

@@ -72,6 +72,20 @@ impl Holder {
     }
 }
 
+impl Holder {
+    /// Whether this actor is the holder, and so may speak.
+    #[must_use]
+    pub fn is(&self, actor: &Actor) -> bool {
+        match (self, actor) {
+            (Self::Bot, Actor::Bot) => true,
+            (Self::Agent(holder), Actor::Agent(actor)) | (Self::App(holder), Actor::App(actor)) => {
+                holder == actor
+            }
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

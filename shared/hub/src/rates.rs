@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Gladly's default: 10 requests a second for each method, over all tokens of an
 /// organization (Gladly API 1.0, Rate limits). An answer's header may say another.
-const GLADLY_PER_SECOND: i64 = 10;
+const GLADLY_PER_SECOND: i64 = baton_platforms::gladly::limits::REQUESTS_PER_SECOND as i64;
 /// The limits that a header is believed in.
 const BELIEVABLE: std::ops::RangeInclusive<i64> = 1..=1_000;
 /// How long requests count as scarce after the last answer that told how many remain,

@@ -1,6 +1,6 @@
 //! Requests that change who holds, or end the conversation.
 
-use super::request::{check, holds};
+use super::request::check;
 use super::{Change, Draft};
 use crate::command::{Rejection, Request};
 use crate::event::{ControlAsk, Event};
@@ -70,13 +70,13 @@ fn may(draft: &Draft<'_>, by: &Actor, ask: &ControlAsk) -> Result<(), Rejection>
         Actor::Agent(agent) => {
             let claims =
                 matches!(ask, ControlAsk::Pass { to: Holder::Agent(to), .. } if to == agent);
-            holds(holder, by)
+            holder.is(by)
                 || (claims && matches!(holder, Holder::Queue(_) | Holder::Bot | Holder::Nobody))
         }
         // A bot may still route what it has just handed off (Gladly's PATCH of the
         // conversation after the handoff).
         Actor::Bot => {
-            holds(holder, by)
+            holder.is(by)
                 || matches!(
                     (holder, ask),
                     (
@@ -88,7 +88,7 @@ fn may(draft: &Draft<'_>, by: &Actor, ask: &ControlAsk) -> Result<(), Rejection>
                     )
                 )
         }
-        _ => holds(holder, by),
+        _ => holder.is(by),
     };
     if allowed {
         Ok(())

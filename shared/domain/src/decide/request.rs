@@ -45,17 +45,6 @@ fn check_key(draft: &Draft<'_>, request: &Request) -> Result<(), Rejection> {
     }
 }
 
-/// Whether this actor is the holder.
-pub(super) fn holds(holder: &Holder, actor: &Actor) -> bool {
-    match (holder, actor) {
-        (Holder::Bot, Actor::Bot) => true,
-        (Holder::Agent(holder), Actor::Agent(actor)) | (Holder::App(holder), Actor::App(actor)) => {
-            holder == actor
-        }
-        _ => false,
-    }
-}
-
 pub(super) fn send(
     draft: &mut Draft<'_>,
     request: &Request,
@@ -63,7 +52,7 @@ pub(super) fn send(
 ) -> Result<(), Rejection> {
     check(draft, request)?;
     let holder = draft.thread.holder();
-    if !holds(holder, &request.by) {
+    if !holder.is(&request.by) {
         return Err(Rejection::NotHolder {
             holder: holder.clone(),
             epoch: draft.thread.epoch,

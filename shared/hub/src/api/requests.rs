@@ -7,8 +7,8 @@ use crate::settings::{Caller, Connection, Settings};
 use crate::store::{Loaded, Mechanism, StoreError};
 use baton_domain::rings::KeyVerdict;
 use baton_domain::{
-    Actor, CloseReason, Command, Content, ControlAsk, Entry, Event, Failure, Fingerprint, Holder,
-    KeyUse, MessageId, Place, Rejection, Request, Timestamp,
+    CloseReason, Command, Content, ControlAsk, Entry, Event, Failure, Fingerprint, Holder, KeyUse,
+    MessageId, Place, Rejection, Request, Timestamp,
 };
 use baton_platforms::convert::{Target as Platform, convert};
 use std::sync::Arc;
@@ -167,9 +167,7 @@ impl OutboundApi {
     ) -> Result<(), ApiError> {
         let by = actor(caller)?;
         let thread = &target.loaded.thread;
-        let holds = matches!((thread.holder(), &by), (Holder::Bot, Actor::Bot))
-            || matches!((thread.holder(), &by), (Holder::Agent(holder), Actor::Agent(agent)) if holder == agent);
-        if !holds || thread.open().is_none() {
+        if !thread.holder().is(&by) {
             return Err(ApiError::Rejected(Rejection::NotHolder {
                 holder: thread.holder().clone(),
                 epoch: thread.epoch,

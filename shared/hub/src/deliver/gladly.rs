@@ -18,8 +18,7 @@ use baton_platforms::gladly::outbound;
 use baton_platforms::gladly::readback::{
     ConversationStatus, SessionState, conversation_state, find_sent,
 };
-use baton_platforms::http::Credentials;
-use calls::{Came, failed, general, no_time, refused, simple};
+use calls::{Came, credentials, failed, general, no_time, refused, simple};
 
 /// How far the platform's clock may be behind the hub's when a message is read back.
 const CLOCKS_DIFFER: i64 = 5 * SECOND;
@@ -27,6 +26,9 @@ const CLOCKS_DIFFER: i64 = 5 * SECOND;
 /// How long a note may be. Gladly documents no limit; this is well above what an
 /// agent reads.
 const NOTE_MAX: usize = 5_000;
+
+/// How long a typing indicator is waited for.
+const TYPING_TAKES: std::time::Duration = std::time::Duration::from_secs(5);
 
 impl Deliverer {
     pub(super) async fn attempt_gladly(&self, task: &Task<'_>) -> Result<Attempt, StoreError> {
@@ -76,18 +78,20 @@ impl Deliverer {
             .await
     }
 
-    /// Shows that the holder types, or stopped. A courtesy: it may get lost.
+    /// Shows that the holder types, or stopped. A courtesy: it may get lost, and gives
+    /// way where the platform's rate limit is near.
     pub(crate) async fn typing(&self, connection: &Connection, loaded: &Loaded, started: bool) {
         let call = outbound::typing(&loaded.thread.identity.name, started);
-        let credentials = Credentials::Basic {
-            user: connection.api_user.clone(),
-            password: connection.api_token.reveal().to_owned(),
+        let base = &connection.base_url;
+        let begins_by = self.core.clock.now().plus(SECOND);
+        let shown = match self.calls.wait_turn(base, call.method, begins_by).await {
+            Ok(()) => {
+                self.calls
+                    .call(base, &call, Some(&credentials(connection)), TYPING_TAKES)
+                    .await
+            }
+            Err(error) => Err(error),
         };
-        let timeout = std::time::Duration::from_secs(5);
-        let shown = self
-            .calls
-            .call(&connection.base_url, &call, Some(&credentials), timeout)
-            .await;
         if let Err(error) = shown {
             tracing::info!(reason = %error, "a typing indicator was not shown");
         }

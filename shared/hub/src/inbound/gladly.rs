@@ -9,10 +9,11 @@ use baton_domain::time::{MINUTE, SECOND};
 use baton_domain::{Command, Identity, PlatformEvent, ThreadId, Timestamp};
 use baton_platforms::gladly::auth::{WebhookAuth, verify_any};
 use baton_platforms::gladly::inbound::{self, What};
+use baton_platforms::gladly::limits::WEBHOOK_ANSWER_S;
 use std::sync::Arc;
 
-/// Lost races end here: half of the 15 s that Gladly gives a webhook.
-const WEBHOOK_GIVES_UP: i64 = 7_500;
+/// Lost races end here: half of what Gladly gives a webhook.
+const WEBHOOK_GIVES_UP: i64 = WEBHOOK_ANSWER_S as i64 * SECOND / 2;
 /// How long an event may wait for its directory item.
 const WAITS_AT_MOST: i64 = 15 * MINUTE;
 /// How soon it is tried again.

@@ -21,9 +21,6 @@ pub const ITEM_ID_MAX: usize = 50;
 pub const LABEL_MAX: usize = 256;
 /// Characters of the description of a handoff or close, at least 1, not blank.
 pub const DESCRIPTION_MAX: usize = 240;
-/// Seconds without a message by customer or bot after which Gladly itself closes an
-/// automation session; cannot be configured (Gladly's FAQ and webhook samples).
-pub const SILENCE_CLOSES_AFTER_S: u32 = 300;
 /// Seconds in which a webhook must be answered (Gladly API 1.0, webhook policy).
 pub const WEBHOOK_ANSWER_S: u32 = 15;
 /// Requests per second, per organization and method (Gladly API 1.0, rate limits).

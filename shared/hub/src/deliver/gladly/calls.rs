@@ -2,6 +2,7 @@
 
 use super::super::{Attempt, CALL_NEEDS, Deliverer, Task, not_ours, time_left};
 use crate::calls::{Answered, NoAnswer};
+use crate::settings::Connection;
 use crate::store::StoreError;
 use baton_domain::{Command, Fingerprint, News, NotOurs, PlatformEvent, WorkResult};
 use baton_platforms::gladly::answer::{Answer, Operation, classify};
@@ -83,10 +84,7 @@ impl Deliverer {
         self.calls
             .wait_turn(&connection.base_url, call.method, begins_by)
             .await?;
-        let credentials = Credentials::Basic {
-            user: connection.api_user.clone(),
-            password: connection.api_token.reveal().to_owned(),
-        };
+        let credentials = credentials(connection);
         let send = async |call: &HttpCall| {
             // A sandbox may have been frozen meanwhile, and its claim be another's.
             let now = clock.now();
@@ -135,6 +133,14 @@ impl Deliverer {
         if let Err(error) = run {
             tracing::warn!(error = %error, "a conversation's new id was not recorded");
         }
+    }
+}
+
+/// What Gladly's API is called with.
+pub(super) fn credentials(connection: &Connection) -> Credentials {
+    Credentials::Basic {
+        user: connection.api_user.clone(),
+        password: connection.api_token.reveal().to_owned(),
     }
 }
 
