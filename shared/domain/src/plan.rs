@@ -4,6 +4,7 @@
 use crate::apply::apply_entry;
 use crate::entry::{Entry, Leaves};
 use crate::event::Event;
+use crate::mutation::Mutation;
 use crate::ids::CommandId;
 use crate::policy::Policy;
 use crate::thread::Thread;
@@ -54,7 +55,8 @@ pub fn plan(
         .min();
     // `wanted` is never later than the look that keeps the log covered, so something
     // is always armed. The index holds whole seconds, rounded up: compare what it will hold.
-    if armed.is_none_or(|armed| wanted.seconds_up() < armed.seconds_up()) {
+    let arms = !Mutation::ArmingInCommit.is_on();
+    if arms && armed.is_none_or(|armed| wanted.seconds_up() < armed.seconds_up()) {
         entry.due = Some(wanted);
         after.armed = entry.due;
     }

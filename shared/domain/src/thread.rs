@@ -4,6 +4,7 @@
 use crate::event::{Aftercare, DeadlineKind};
 use crate::holder::{Actor, CloseReason, Holder, HolderKind};
 use crate::ids::Place;
+use crate::mutation::Mutation;
 use crate::ledger::Ledger;
 use crate::news::Identity;
 use crate::rings::{SeenIds, UsedKeys};
@@ -273,7 +274,7 @@ impl Thread {
     /// Whether somebody owns the outbox at `now`.
     #[must_use]
     pub fn claim_is_live(&self, now: Timestamp) -> bool {
-        self.claimed_until.is_some_and(|until| now < until)
+        self.claimed_until.is_some_and(|until| now < until) && !Mutation::Claim.is_on()
     }
 
     /// The work at this place.

@@ -9,7 +9,7 @@ use crate::settings::{Connection, Settings};
 use crate::store::{Loaded, StoreError};
 use baton_domain::time::{DAY, SECOND};
 use baton_domain::timers::{at_rest, relied_on};
-use baton_domain::{Command, Policy, Thread, ThreadId, Timestamp, next_wake};
+use baton_domain::{Command, Mutation, Policy, Thread, ThreadId, Timestamp, next_wake};
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -182,6 +182,7 @@ impl Sweep {
             let now = self.core().clock.now();
             let armed = match next_look(&loaded, &connection.policy, now, aside) {
                 Look::Stands => true,
+                Look::At(_) if Mutation::LazyRearming.is_on() => true,
                 Look::At(next) => {
                     self.rearm(&loaded, connection.keep_messages, Some(next))
                         .await?
