@@ -4,8 +4,8 @@
 use crate::apply::apply_entry;
 use crate::entry::{Entry, Leaves};
 use crate::event::Event;
-use crate::mutation::Mutation;
 use crate::ids::CommandId;
+use crate::mutation::Mutation;
 use crate::policy::Policy;
 use crate::thread::Thread;
 use crate::time::Timestamp;

@@ -4,8 +4,8 @@
 use crate::event::{Aftercare, DeadlineKind};
 use crate::holder::{Actor, CloseReason, Holder, HolderKind};
 use crate::ids::Place;
-use crate::mutation::Mutation;
 use crate::ledger::Ledger;
+use crate::mutation::Mutation;
 use crate::news::Identity;
 use crate::rings::{SeenIds, UsedKeys};
 use crate::time::Timestamp;

@@ -17,15 +17,10 @@ pub(super) const TOKEN: &str = "test-token-simulated-bot";
 /// One telling that reached the bot.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
-    pub(super) at: i64,
     /// The hub's id of the message.
     pub(super) message: String,
-    /// The platform's session.
-    pub(super) session: String,
+    /// What it says, which is unique.
     pub(super) text: String,
-    pub(super) epoch: u64,
-    /// Whether it was taken in.
-    pub(super) taken: bool,
 }
 
 /// The bot. Clones are the same.
@@ -53,7 +48,6 @@ struct Memory {
 struct Incoming {
     message: String,
     conversation: String,
-    session: String,
     text: String,
     epoch: u64,
 }
@@ -65,7 +59,6 @@ impl Incoming {
         Some(Self {
             message: text("/data/message")?,
             conversation: text("/data/conversation")?,
-            session: text("/data/identity/name")?,
             text: text("/data/content/text")?,
             epoch: event.pointer("/data/epoch")?.as_u64()?,
         })
@@ -123,12 +116,8 @@ impl SimulatedBot {
         let first = {
             let mut memory = locked(&self.0.memory);
             memory.told.push(Told {
-                at: now,
                 message: incoming.message.clone(),
-                session: incoming.session.clone(),
                 text: incoming.text.clone(),
-                epoch: incoming.epoch,
-                taken: true,
             });
             let known = memory
                 .epochs

@@ -55,16 +55,8 @@ pub(super) struct ApiCall {
     /// Whether the hub may take it at all: not with a key that was used for something
     /// else.
     pub(super) clashes: bool,
-    pub(super) tries: Vec<Try>,
-}
-
-/// One try.
-#[derive(Clone, Debug)]
-pub(super) struct Try {
-    pub(super) began: i64,
-    pub(super) ended: i64,
-    /// Status and body, as far as the client heard of them.
-    pub(super) answer: Option<Answer>,
+    /// What each try was answered, as far as the client heard of it.
+    pub(super) tries: Vec<Option<Answer>>,
 }
 
 impl ApiCall {
@@ -77,7 +69,7 @@ impl ApiCall {
     pub(super) fn accepted(&self) -> impl Iterator<Item = &Answer> {
         self.tries
             .iter()
-            .filter_map(|one| one.answer.as_ref())
+            .flatten()
             .filter(|answer| (200..300).contains(&answer.status))
     }
 }
@@ -123,7 +115,6 @@ impl Client {
                 super::stage::pause(wait).await;
                 wait *= 3;
             }
-            let began = stage.clock.now();
             let answer = self.attempt(&call).await;
             let lost = stage.strikes(Fault::ApiAnswerLost, &mut random);
             stage.note("client", || {
@@ -139,11 +130,7 @@ impl Client {
                 )
             });
             let last = answer.status < 500 && answer.status != 429 && !lost;
-            call.tries.push(Try {
-                began,
-                ended: stage.clock.now(),
-                answer: (!lost).then_some(answer),
-            });
+            call.tries.push((!lost).then_some(answer));
             if let Some(kept) = locked(&self.record.0).get_mut(place) {
                 kept.tries.clone_from(&call.tries);
             }

@@ -14,7 +14,7 @@ const ORDERS: [(&str, u64); 15] = [
     ("burst", 4),
     ("again", 4),
     ("clash", 3),
-    ("nokey", 4),
+    ("nokey", 10),
     ("careless", 3),
     ("late", 4),
     ("stale", 4),

@@ -2,6 +2,7 @@
 //! put away now and then, and stopped when a call takes longer than its function may.
 
 use super::bot::SimulatedBot;
+use super::due::DueBoard;
 use super::outside::Outside;
 use super::sandbox::Sandbox;
 use super::stage::{Stage, between, locked};
@@ -13,7 +14,6 @@ use crate::functions::{App, call};
 use crate::hub::{TABLE, app};
 use crate::invoke::{BoxFuture, Functions, InvokeError};
 use crate::template::Template;
-use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_types::timeout::TimeoutConfig;
 use axum::Router;
@@ -52,11 +52,13 @@ pub(super) struct Fleet(Arc<Inner>);
 
 struct Inner {
     parts: Parts,
+    due: DueBoard,
     bus: OnceLock<LocalBus>,
     idle: Mutex<BTreeMap<String, Vec<Member>>>,
     made: Mutex<BTreeMap<String, u32>>,
     random: Mutex<Random>,
     sweeps: Mutex<Vec<Swept>>,
+    sweeping: Mutex<Vec<Arc<Sandbox>>>,
     calls: Mutex<u64>,
 }
 
@@ -85,13 +87,16 @@ impl Faults for Behind {
 impl Fleet {
     pub(super) fn new(parts: Parts) -> Self {
         let random = Mutex::new(parts.stage.random("fleet"));
+        let due = DueBoard::new(&parts.engine);
         Self(Arc::new(Inner {
+            due,
             parts,
             bus: OnceLock::new(),
             idle: Mutex::default(),
             made: Mutex::default(),
             random,
             sweeps: Mutex::default(),
+            sweeping: Mutex::default(),
             calls: Mutex::default(),
         }))
     }
@@ -107,6 +112,18 @@ impl Fleet {
 
     pub(super) fn template(&self) -> &Arc<Template> {
         &self.0.parts.template
+    }
+
+    /// What is due, and when.
+    pub(super) fn due(&self) -> &DueBoard {
+        &self.0.due
+    }
+
+    /// Ends the sweeps that run now, where nothing will be due for a while.
+    pub(super) fn end_sweeps(&self) {
+        for sandbox in std::mem::take(&mut *locked(&self.0.sweeping)) {
+            sandbox.kill();
+        }
     }
 
     /// When sweeps ran.
@@ -154,6 +171,7 @@ impl Fleet {
             end: End::Database,
             to: SharedHttpConnector::new(parts.engine.clone()),
             behind: SharedHttpConnector::new(engine),
+            due: Some(self.0.due.clone()),
         };
         let clock = Clock::of(sandbox.clone());
         let core = Core {
@@ -177,12 +195,13 @@ impl Fleet {
 
     fn eventbridge(&self, sandbox: &Arc<Sandbox>) -> aws_sdk_eventbridge::Client {
         use aws_sdk_eventbridge::config::retry::{RetryConfig, RetryPartition, TokenBucket};
-        use aws_sdk_eventbridge::config::{BehaviorVersion, Region};
+        use aws_sdk_eventbridge::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
         let config = aws_sdk_eventbridge::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::from_static(crate::REGION))
             .endpoint_url("http://events.localhost")
-            .credentials_provider(Credentials::from_keys("test-key-id", "test-secret", None))
+            .allow_no_auth()
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .timeout_config(timeouts())
             .retry_config(RetryConfig::standard())
             .retry_partition(
@@ -198,6 +217,7 @@ impl Fleet {
                     end: End::Bus,
                     behind: to.clone(),
                     to,
+                    due: None,
                 })
             }
             None => config,
@@ -217,7 +237,7 @@ impl Fleet {
         tokio::time::sleep(reaches).await;
         let member = self.take(&function);
         let sandbox = member.sandbox.clone();
-        let sweep = (function == "sweep").then(|| self.sweep_begins(stage.clock.now()));
+        let sweep = (function == "sweep").then(|| self.sweep_begins(&sandbox));
         sandbox.thaw();
         let app = member.app.clone();
         // A task of its own: a panic is an error answer, as on Lambda.
@@ -236,7 +256,7 @@ impl Fleet {
             }
         };
         if let Some(place) = sweep {
-            self.sweep_ends(place, stage.clock.now());
+            self.sweep_ends(place, &sandbox);
         }
         sandbox.freeze();
         if sandbox.is_struck(Fault::Recycled) {
@@ -254,15 +274,20 @@ impl Fleet {
         answer
     }
 
-    fn sweep_begins(&self, from: i64) -> usize {
+    fn sweep_begins(&self, sandbox: &Arc<Sandbox>) -> usize {
+        locked(&self.0.sweeping).push(sandbox.clone());
         let mut sweeps = locked(&self.0.sweeps);
-        sweeps.push(Swept { from, to: None });
+        sweeps.push(Swept {
+            from: self.stage().clock.now(),
+            to: None,
+        });
         sweeps.len() - 1
     }
 
-    fn sweep_ends(&self, place: usize, to: i64) {
+    fn sweep_ends(&self, place: usize, sandbox: &Arc<Sandbox>) {
+        locked(&self.0.sweeping).retain(|one| !Arc::ptr_eq(one, sandbox));
         if let Some(swept) = locked(&self.0.sweeps).get_mut(place) {
-            swept.to = Some(to);
+            swept.to = Some(self.stage().clock.now());
         }
     }
 }
@@ -298,7 +323,7 @@ fn timeouts() -> TimeoutConfig {
 /// shares one among all clients of a process.
 fn dynamodb(wire: Wire) -> aws_sdk_dynamodb::Client {
     use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition, TokenBucket};
-    use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
     let partition = RetryPartition::custom(wire.sandbox.name.clone())
         .token_bucket(TokenBucket::builder().build())
         .build();
@@ -306,7 +331,9 @@ fn dynamodb(wire: Wire) -> aws_sdk_dynamodb::Client {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static(crate::REGION))
         .endpoint_url("http://dynamodb.localhost")
-        .credentials_provider(Credentials::from_keys("test-key-id", "test-secret", None))
+        // Nobody checks signatures here, and making them takes longer than the rest.
+        .allow_no_auth()
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts())
         .retry_config(RetryConfig::standard().with_max_attempts(STORE_TRIES))
         .retry_partition(partition)

@@ -10,6 +10,7 @@
 //! - `weather` says what goes wrong, `stage` is the time and the dice, `story` what
 //!   happened;
 //! - `sandbox` is a process, `wire` and `outside` are its ways out, `fleet` all of them;
+//! - `due` spares questions that nothing could answer otherwise;
 //! - `gateway`, `shards` and `ticks` call the functions;
 //! - `customers`, `bot` and `calls` are the parties;
 //! - `run` plays a seed, `oracle` judges it, `campaign` plays many.
@@ -18,6 +19,7 @@ mod bot;
 mod calls;
 mod campaign;
 mod customers;
+mod due;
 mod fleet;
 mod gateway;
 mod oracle;

@@ -27,8 +27,8 @@ use baton_hub::store::records::{Role, TokenRecord};
 use baton_hub::store::rows::day_of;
 use baton_hub::store::{Mechanism, Store, StoreError};
 use baton_simulators::gladly::{
-    Chance, DeliveryOrder, DeliveryState, Faults, GladlySim, SessionState, WebhookConfig,
-    WebhookFaults,
+    AttemptOutcome, Chance, DeliveryOrder, DeliveryState, Faults, GladlySim, SessionState,
+    WebhookConfig, WebhookFaults,
 };
 use baton_simulators::random::Random;
 use serde_json::Value;
@@ -258,6 +258,11 @@ async fn play(seed: u64, template: &Arc<Template>, telling: Telling) -> Result<O
         sweeps: fleet.sweeps(),
         stage: stage.clone(),
     };
+    let copies = evidence.deliveries.iter().filter(|it| it.copy > 0).count();
+    stage.count(Fault::WebhookRepeated, copies as u64);
+    let attempts = evidence.deliveries.iter().flat_map(|it| &it.attempts);
+    let lost = attempts.filter(|it| matches!(it.outcome, AttemptOutcome::AnswerLost(_)));
+    stage.count(Fault::WebhookAnswerLost, lost.count() as u64);
     let findings = judge(&evidence);
     let messages = evidence
         .sessions

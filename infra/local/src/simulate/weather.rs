@@ -22,6 +22,9 @@ pub enum Fault {
     StoreConflicts,
     /// The database takes its time, up to more than a caller waits.
     StoreSlow,
+    /// A request is under way to the database for seconds, and takes effect long after
+    /// its caller has given it up.
+    StoreLate,
     /// An index is behind its table by seconds.
     IndexLags,
     /// A platform's call is refused with 5xx.
@@ -75,7 +78,7 @@ pub enum Fault {
 impl Fault {
     /// All kinds, with the highest probability that a run may have. Those that strike
     /// every call of a process are rarer than those that strike a message.
-    pub const ALL: [(Self, f64); 32] = [
+    pub const ALL: [(Self, f64); 33] = [
         (Self::KilledBefore, 0.02),
         (Self::KilledAfter, 0.02),
         (Self::StoreAnswerLost, 0.10),
@@ -84,6 +87,7 @@ impl Fault {
         (Self::StoreFails, 0.10),
         (Self::StoreConflicts, 0.05),
         (Self::StoreSlow, 0.10),
+        (Self::StoreLate, 0.10),
         (Self::IndexLags, 0.50),
         (Self::PlatformFails, 0.30),
         (Self::PlatformLimits, 0.30),
@@ -122,6 +126,7 @@ impl Fault {
             Self::StoreFails => "database: 500",
             Self::StoreConflicts => "database: transaction conflict",
             Self::StoreSlow => "database: slow",
+            Self::StoreLate => "database: request arrives late",
             Self::IndexLags => "database: index behind",
             Self::PlatformFails => "platform: 5xx",
             Self::PlatformLimits => "platform: 429",
@@ -161,30 +166,43 @@ impl Weather {
         Self::default()
     }
 
-    /// Draws the weather of a seed: one in twelve is calm, one in four has one kind of
-    /// fault and much of it, the others have a mixture.
+    /// Draws the weather of a seed: one in twelve is calm, in two a single kind of fault
+    /// strikes often, in four a few do, and the others have a mixture of most kinds.
     #[must_use]
     pub fn of_seed(seed: u64) -> Self {
         let mut random = Random::keyed(seed, "weather");
+        let few = match random.below(12) {
+            0 => return Self::calm(),
+            1 | 2 => Some(1),
+            3..=6 => Some(2 + random.below(4)),
+            _ => None,
+        };
+        match few {
+            Some(few) => Self::of_few(few, &mut random),
+            None => Self::mixed(&mut random),
+        }
+    }
+
+    fn of_few(few: u64, random: &mut Random) -> Self {
         let mut weather = Self::default();
-        match random.below(12) {
-            0 => {}
-            1..=3 => {
-                let kinds = Fault::ALL.len() as u64;
-                let place = usize::try_from(random.below(kinds)).unwrap_or_default();
-                if let Some((fault, most)) = Fault::ALL.get(place) {
-                    weather.0.insert(*fault, *most);
-                }
+        for _ in 0..few {
+            let place = usize::try_from(random.below(Fault::ALL.len() as u64));
+            let drawn = place.ok().and_then(|place| Fault::ALL.get(place));
+            if let Some((fault, most)) = drawn {
+                weather.0.insert(*fault, most * (0.3 + 0.7 * unit(random)));
             }
-            _ => {
-                let active = 0.1 + 0.6 * unit(&mut random);
-                for (fault, most) in Fault::ALL {
-                    // Small probabilities are as interesting as large ones.
-                    let share = unit(&mut random).powi(3);
-                    if random.chance(active) {
-                        weather.0.insert(fault, most * share);
-                    }
-                }
+        }
+        weather
+    }
+
+    fn mixed(random: &mut Random) -> Self {
+        let mut weather = Self::default();
+        let active = 0.1 + 0.6 * unit(random);
+        for (fault, most) in Fault::ALL {
+            // Small probabilities are as interesting as large ones.
+            let share = unit(random).powi(2);
+            if random.chance(active) {
+                weather.0.insert(fault, most * share);
             }
         }
         weather

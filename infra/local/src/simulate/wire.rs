@@ -1,6 +1,7 @@
 //! A sandbox's way to the database and to the bus: the SDK's HTTP client, with
 //! everything that can go wrong on it.
 
+use super::due::DueBoard;
 use super::sandbox::Sandbox;
 use super::stage::BEGINS;
 use super::weather::Fault;
@@ -31,6 +32,8 @@ pub(super) struct Wire {
     pub(super) to: SharedHttpConnector,
     /// The same where an index is behind its table.
     pub(super) behind: SharedHttpConnector,
+    /// Knows when nothing is due.
+    pub(super) due: Option<DueBoard>,
 }
 
 impl HttpClient for Wire {
@@ -67,18 +70,20 @@ impl Wire {
             return refused;
         }
         let took = Duration::from_millis(1 + sandbox.below(4));
-        let slow = self.end == End::Database && sandbox.is_struck(Fault::StoreSlow);
-        let to = if self.end == End::Database
-            && is_of_index(&body)
-            && sandbox.is_struck(Fault::IndexLags)
-        {
-            self.behind.clone()
-        } else {
-            self.to.clone()
+        let slow = self.slowness();
+        let of_index = operation == "Query" && is_of_index(&body);
+        let behind = of_index && sandbox.is_struck(Fault::IndexLags);
+        let to = if behind { &self.behind } else { &self.to }.clone();
+        let idle = match &self.due {
+            Some(due) if of_index && !behind && slow.is_none() => due.nothing_due(&body).await,
+            _ => None,
         };
-        let answer = if slow {
-            // Up to longer than a caller waits. What is under way takes effect all the same.
-            let took = Duration::from_millis(20 + sandbox.below(1_500));
+        let is_idle = idle.is_some();
+        let answer = if let Some(nothing) = idle {
+            tokio::time::sleep(took).await;
+            nothing
+        } else if let Some(took) = slow {
+            // What is under way takes effect, whether its caller still waits or not.
             stage.note(&sandbox.name, || {
                 format!("slow, {} ms: {}", took.as_millis(), about())
             });
@@ -94,9 +99,12 @@ impl Wire {
         if let Ok(answer) = &answer {
             let body = answer.body().bytes().unwrap_or_default();
             stage.story.digest(now(), &sandbox.name, body);
-            stage.note(&sandbox.name, || {
-                format!("{} -> {}", about(), answer.status().as_u16())
-            });
+            // A sweep that finds nothing is not worth a line.
+            if !is_idle {
+                stage.note(&sandbox.name, || {
+                    format!("{} -> {}", about(), answer.status().as_u16())
+                });
+            }
         }
         sandbox
             .may_die(Fault::KilledAfter, || format!("after {}", about()))
@@ -112,6 +120,21 @@ impl Wire {
             return Err(broken("the answer was lost"));
         }
         answer
+    }
+
+    /// How long a call is under way, where that is long.
+    fn slowness(&self) -> Option<Duration> {
+        if self.end == End::Bus {
+            return None;
+        }
+        let (least, most) = if self.sandbox.is_struck(Fault::StoreLate) {
+            (2_000, 30_000)
+        } else if self.sandbox.is_struck(Fault::StoreSlow) {
+            (20, 1_500)
+        } else {
+            return None;
+        };
+        Some(Duration::from_millis(least + self.sandbox.below(most)))
     }
 
     /// What a call gets instead of taking effect, if it does not.

@@ -63,11 +63,7 @@ pub(super) fn decide(
                 .any(|earlier| earlier.id == event.id)
         })
         .map(|(_, event)| event)
-        .filter(|event| {
-            !too_old(event)
-                && !was_seen(draft, event)
-                && !before_erasure(draft, event)
-        })
+        .filter(|event| !too_old(event) && !was_seen(draft, event) && !before_erasure(draft, event))
         .collect();
     let mut idle = Vec::new();
     for event in fresh {

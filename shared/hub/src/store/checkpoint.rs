@@ -123,15 +123,8 @@ impl Store {
                 expression.push_str("REMOVE #due, #ds");
             }
         }
-        self.update_checkpoint(
-            id,
-            Mechanism::Wake,
-            expression,
-            condition,
-            names,
-            values,
-        )
-        .await
+        self.update_checkpoint(id, Mechanism::Wake, expression, condition, names, values)
+            .await
     }
 
     async fn update_checkpoint(

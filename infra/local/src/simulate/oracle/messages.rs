@@ -85,10 +85,21 @@ fn received(evidence: &Evidence, message: &str, news: &News, findings: &mut Vec<
     let (Some(log), Some((place, _))) = (log, places.first()) else {
         return;
     };
-    let told = evidence
+    let ids: BTreeSet<&str> = evidence
         .told
         .iter()
-        .any(|told| told.text == news.text && told.taken);
+        .filter(|told| told.text == news.text)
+        .map(|told| told.message.as_str())
+        .collect();
+    if ids.len() > 1 {
+        findings.push(Finding {
+            promise: "every telling of a message has the same id",
+            about: about.clone(),
+            expected: "one id".to_owned(),
+            found: format!("{ids:?}"),
+        });
+    }
+    let told = evidence.told.iter().any(|told| told.text == news.text);
     if !told && !is_excused(log, place.0) {
         findings.push(Finding {
             promise: "what a customer wrote reaches the bot while the bot holds",
@@ -207,6 +218,15 @@ fn one_message(evidence: &Evidence, text: &str, calls: &[&ApiCall], findings: &m
     }
     if ids.len() > 1 {
         found("one key, one id", "one message id", format!("{ids:?}"));
+    }
+    let answers = calls.iter().flat_map(|call| call.accepted());
+    let first_answers = answers.filter(|answer| !answer.replayed).count();
+    if first_answers > 1 {
+        found(
+            "a repeated call is marked as one",
+            "one answer at most that is not",
+            format!("{first_answers} that are not"),
+        );
     }
     if calls.iter().any(|call| call.clashes) {
         let refused = calls.iter().all(|call| call.accepted().next().is_none());

@@ -25,6 +25,7 @@ pub(super) fn judge(evidence: &Evidence, findings: &mut Vec<Finding>) {
         Fault::StoreFails,
         Fault::StoreConflicts,
         Fault::StoreSlow,
+        Fault::StoreLate,
         Fault::IndexLags,
     ]);
     let allowed = if hindered { HINDERED } else { PROMPT };
