@@ -28,6 +28,7 @@ pub mod event;
 pub mod holder;
 pub mod ids;
 pub mod ledger;
+pub mod mutation;
 pub mod news;
 pub mod parcel;
 pub mod plan;
@@ -47,6 +48,7 @@ pub use event::{Aftercare, ControlAsk, DeadlineKind, Event, Failure, KeyUse, SCH
 pub use holder::{Actor, CloseReason, Holder, HolderKind};
 pub use ids::{CommandId, ConversationId, Fingerprint, IdKey, MessageId, Place, ThreadId};
 pub use ledger::Ledger;
+pub use mutation::Mutation;
 pub use news::{Identity, News, PlatformEvent};
 pub use parcel::{Parcel, ParcelLine, RenderedParcel};
 pub use plan::plan;

@@ -6,6 +6,7 @@ use crate::arming::{ALWAYS_ARMED_WITHIN, relied_on, stays_covered, watch_covers}
 use crate::entry::{Entry, Leaves};
 use crate::event::Event;
 use crate::ids::CommandId;
+use crate::mutation::Mutation;
 use crate::policy::Policy;
 use crate::thread::Thread;
 use crate::time::Timestamp;
@@ -55,7 +56,9 @@ pub fn plan(
         armed.is_some_and(|armed| armed.seconds_up() <= wanted.seconds_up())
             || watch_covers(before, at, wanted)
     };
-    if let Some(wanted) = wanted.filter(|wanted| !in_time(*wanted)) {
+    if let Some(wanted) = wanted.filter(|wanted| !in_time(*wanted))
+        && !Mutation::ArmingInCommit.is_on()
+    {
         entry.due = Some(wanted);
         after.armed = entry.due;
         after.armed_by = entry.seq;

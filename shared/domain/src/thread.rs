@@ -5,6 +5,7 @@ use crate::event::{Aftercare, DeadlineKind};
 use crate::holder::{Actor, CloseReason, Holder, HolderKind};
 use crate::ids::Place;
 use crate::ledger::Ledger;
+use crate::mutation::Mutation;
 use crate::news::Identity;
 use crate::rings::{SeenIds, UsedKeys};
 use crate::time::Timestamp;
@@ -279,7 +280,7 @@ impl Thread {
     /// Whether somebody owns the outbox at `now`.
     #[must_use]
     pub fn claim_is_live(&self, now: Timestamp) -> bool {
-        self.claimed_until.is_some_and(|until| now < until)
+        self.claimed_until.is_some_and(|until| now < until) && !Mutation::Claim.is_on()
     }
 
     /// The work at this place.

@@ -9,7 +9,7 @@ use crate::settings::{Connection, Settings};
 use crate::store::{Loaded, StoreError};
 use baton_domain::arming::{Aside, Look, WATCH_EVERY, at_rest, next_look, watch_stands};
 use baton_domain::time::DAY;
-use baton_domain::{Command, ThreadId, Timestamp};
+use baton_domain::{Command, Mutation, ThreadId, Timestamp};
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -179,6 +179,7 @@ impl Sweep {
                 aside,
             );
             let armed = match look {
+                Look::At(_) | Look::Watch(_) if Mutation::LazyRearming.is_on() => true,
                 Look::Watch(next) => return Ok(Some(next)),
                 Look::Stands => true,
                 Look::At(next) => {
