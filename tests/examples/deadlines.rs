@@ -36,6 +36,14 @@ fn main() -> Result<(), Failed> {
             outcome.seen.failed, outcome.settled, outcome.throttled, began.elapsed());
         println!("{:?}", outcome.tallies);
     }
+    if chosen("process") {
+        let began = Instant::now();
+        let folder = std::env::var("FUNCTIONS")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let due = std::env::var("DUE").ok().and_then(|n| n.parse().ok()).unwrap_or(20_000);
+        println!("{:?}", runtime.block_on(baton_tests::deadlines::process::measure(folder.as_ref(), due))?);
+        println!("in {:?}", began.elapsed());
+    }
     if chosen("flat") {
         let began = Instant::now();
         let costs = paused()?.block_on(flat::run(&[1_000, 10_000, 100_000]))?;

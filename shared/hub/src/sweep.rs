@@ -226,7 +226,7 @@ impl Sweep {
         let fires = Timestamp(row.at.saturating_mul(SECOND)).plus(FIRES_AFTER);
         let wait = async move { clock.sleep_until(fires).await };
         let (sweep, in_hand, due) = (self.clone(), running.clone(), row.clone());
-        running.start(row, wait, async move {
+        running.start(row, wait, move || async move {
             if let Err(error) = sweep.row(&due, &in_hand).await {
                 tracing::warn!(error = %error, "what is due stays due");
             }

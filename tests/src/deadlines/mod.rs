@@ -14,6 +14,7 @@
 //! | [`lateness`] | experiment: deadlines spread out |
 //! | [`burst`] | experiment: everything due in one second |
 //! | [`flat`] | experiment: what a sweep costs beside ever more live conversations |
+//! | [`process`] | the real binary: processor time of a row, memory of a sandbox |
 //! | [`row`] | figures, as the bench prints them |
 
 pub mod burst;
@@ -22,6 +23,7 @@ pub mod cloud;
 pub mod flat;
 pub mod fleet;
 pub mod lateness;
+pub mod process;
 pub mod row;
 pub mod sandbox;
 pub mod sessions;

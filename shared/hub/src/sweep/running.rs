@@ -65,12 +65,14 @@ impl Running {
         locked(&self.rows).contains(row)
     }
 
-    /// Works on a row: `wait` until its time, then `work` as one of a few at once.
-    pub(super) fn start(
+    /// Works on a row: `wait` until its time, then `work` as one of a few at once. The
+    /// work is made when its turn comes: its requests need some 40 KB, and a slice has
+    /// thousands of rows that wait.
+    pub(super) fn start<Work: Future<Output = ()> + Send + 'static>(
         &self,
         row: Due,
         wait: impl Future<Output = ()> + Send + 'static,
-        work: impl Future<Output = ()> + Send + 'static,
+        work: impl FnOnce() -> Work + Send + 'static,
     ) {
         locked(&self.rows).insert(row.clone());
         // Dropped on a panic, too, so that the row is offered again.
@@ -87,7 +89,7 @@ impl Running {
             let Ok(_permit) = permits.acquire_owned().await else {
                 return;
             };
-            work.await;
+            Box::pin(work()).await;
         });
     }
 
@@ -217,7 +219,7 @@ mod tests {
             sk: "z".to_owned(),
         };
         let (done, fired) = tokio::sync::oneshot::channel();
-        running.start(row.clone(), async {}, async move {
+        running.start(row.clone(), async {}, move || async move {
             let _heard = done.send(());
         });
         assert!(running.has(&row));
@@ -226,6 +228,34 @@ mod tests {
         // What never found a place is not made by a sweep that ends.
         running.finish(Duration::ZERO).await;
         assert_eq!(calls.load(Ordering::SeqCst), LANE);
+    }
+
+    // bites: making the work of every row of a slice at once, 80 MB of it.
+    #[tokio::test]
+    async fn the_work_of_a_row_is_made_when_its_turn_comes() {
+        let running = Running::new();
+        let (made, end) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        for number in 0..2 * AT_ONCE {
+            let (made, end) = (made.clone(), end.clone());
+            let row = Due {
+                at: 0,
+                pk: format!("thr{number}"),
+                sk: "z".to_owned(),
+            };
+            running.start(row, async {}, move || {
+                made.fetch_add(1, Ordering::SeqCst);
+                async move {
+                    let _ended = end.acquire().await;
+                }
+            });
+        }
+        for _ in 0..4 * AT_ONCE {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(made.load(Ordering::SeqCst), AT_ONCE);
+        end.add_permits(1);
+        running.finish(Duration::ZERO).await;
+        assert_eq!(made.load(Ordering::SeqCst), 2 * AT_ONCE);
     }
 
     #[test]
