@@ -4,6 +4,7 @@
 use crate::aws::{Aws, access_key};
 use baton_domain::{IdKey, ThreadId};
 use baton_hub::config::{CheckContext, check, render, to_document};
+use baton_hub::settings::Settings;
 use baton_hub::source::token_hash;
 use baton_hub::store::Store;
 use baton_hub::store::records::{Role, TokenRecord};
@@ -137,9 +138,17 @@ pub struct Scene {
     pub aws: Aws,
     /// The table, for looking inside.
     pub store: Store,
+    /// The settings that were put there.
+    pub settings: Settings,
 }
 
 impl Scene {
+    /// The key of thread ids.
+    #[must_use]
+    pub fn id_key(&self) -> IdKey {
+        IdKey::new(ID_KEY.as_bytes().to_vec())
+    }
+
     /// Sets a scene in memory.
     ///
     /// # Errors
@@ -190,6 +199,7 @@ impl Scene {
             dead_letters,
             aws,
             store,
+            settings,
         })
     }
 

@@ -90,7 +90,9 @@ impl Running {
     }
 
     /// Works on a row: waits until its time, then does `work` as one of a few at once.
-    /// `work` answers when to look again, where the row is left standing.
+    /// `work` answers when to look again, where the row is left standing. It is made when
+    /// its turn comes: its requests need some 40 KB, and a slice has thousands of rows
+    /// that wait.
     pub(super) fn start<Work>(&self, row: Due, work: impl Fn() -> Work + Send + Sync + 'static)
     where
         Work: Future<Output = Option<Timestamp>> + Send,
@@ -113,7 +115,7 @@ impl Running {
                 let Ok(permit) = running.permits.acquire().await else {
                     return;
                 };
-                let next = work().await;
+                let next = Box::pin(work()).await;
                 drop(permit);
                 match next {
                     Some(next) if next <= running.stays_until => look = next,
@@ -265,6 +267,36 @@ mod tests {
         // What never found a place is not made by a sweep that ends.
         running.finish(Duration::ZERO).await;
         assert_eq!(calls.load(Ordering::SeqCst), LANE);
+    }
+
+    // bites: making the work of every row of a slice at once, 80 MB of it.
+    #[tokio::test]
+    async fn the_work_of_a_row_is_made_when_its_turn_comes() {
+        let running = Running::new(Clock::real(), Timestamp(0));
+        let (made, end) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        for number in 0..2 * AT_ONCE {
+            let (made, end) = (made.clone(), end.clone());
+            let row = Due {
+                at: 0,
+                pk: format!("thr{number}"),
+                sk: "z".to_owned(),
+            };
+            running.start(row, move || {
+                made.fetch_add(1, Ordering::SeqCst);
+                let end = end.clone();
+                async move {
+                    let _ended = end.acquire().await;
+                    None
+                }
+            });
+        }
+        for _ in 0..4 * AT_ONCE {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(made.load(Ordering::SeqCst), AT_ONCE);
+        end.add_permits(1);
+        running.finish(Duration::ZERO).await;
+        assert_eq!(made.load(Ordering::SeqCst), 2 * AT_ONCE);
     }
 
     #[test]
