@@ -6,10 +6,12 @@
 //! | [`built`] | the functions, built and started the way Lambda starts them |
 //! | [`emulator`] | `cargo lambda watch` and the functions attached to it |
 //! | [`runtime_api`] | Lambda's Runtime API, for measuring |
+//! | [`sandboxes`] | the functions as Lambda runs them: several processes each, one call at a time, killed at will |
 //! | [`scene`] | a hub's table, settings, secrets and tokens, for known ids |
 
 pub mod aws;
 pub mod built;
 pub mod emulator;
 pub mod runtime_api;
+pub mod sandboxes;
 pub mod scene;
