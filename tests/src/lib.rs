@@ -7,6 +7,7 @@
 //! | [`deadlines`] | the sweep on a virtual clock: ticks, sandboxes, throttling, lateness |
 //! | [`emulator`] | `cargo lambda watch` and the functions attached to it |
 //! | [`runtime_api`] | Lambda's Runtime API, for measuring |
+//! | [`sandboxes`] | the functions as Lambda runs them: several processes each, one call at a time, killed at will |
 //! | [`scene`] | a hub's table, settings, secrets and tokens, for known ids |
 
 pub mod aws;
@@ -14,4 +15,5 @@ pub mod built;
 pub mod deadlines;
 pub mod emulator;
 pub mod runtime_api;
+pub mod sandboxes;
 pub mod scene;

@@ -53,7 +53,13 @@ pub type Failed = Box<dyn Error + Send + Sync>;
 /// The id of the samples' thread.
 #[must_use]
 pub fn thread() -> ThreadId {
-    IdKey::new(ID_KEY.as_bytes().to_vec()).thread(CONNECTION, SESSION)
+    thread_of(SESSION)
+}
+
+/// The id of the thread of any session.
+#[must_use]
+pub fn thread_of(session: &str) -> ThreadId {
+    IdKey::new(ID_KEY.as_bytes().to_vec()).thread(CONNECTION, session)
 }
 
 /// The parties outside.
@@ -84,7 +90,7 @@ impl Parties {
         }
     }
 
-    fn document(&self) -> String {
+    fn document(&self, timers: &str) -> String {
         let Self {
             gladly,
             address,
@@ -118,9 +124,23 @@ username = "{BOT_USER}"
 password = "{BOT_PASSWORD}"
 [connection.timers]
 preset = "gladly"
+{timers}
 "#
         )
     }
+}
+
+/// The settings document and the secrets of a configuration.
+fn settings(toml: &str) -> Result<(String, String), Failed> {
+    let context = CheckContext {
+        tracked_by_git: false,
+        env: &|_| None,
+    };
+    let checked = check(toml, &context);
+    let settings = checked
+        .settings
+        .ok_or_else(|| render(&checked.mistakes, toml))?;
+    Ok(to_document(&settings)?)
 }
 
 /// A table with settings and tokens, a bus, and both as AWS on a local port.
@@ -154,6 +174,19 @@ impl Scene {
     /// # Errors
     /// When the settings have mistakes, or no port is free.
     pub async fn set(parties: &Parties, functions: Arc<dyn Functions>) -> Result<Self, Failed> {
+        Self::with_timers(parties, "", functions).await
+    }
+
+    /// Sets a scene whose timers differ from the preset: lines of
+    /// `[connection.timers]`, such as `bot_owes = "200s"`.
+    ///
+    /// # Errors
+    /// When the settings have mistakes, or no port is free.
+    pub async fn with_timers(
+        parties: &Parties,
+        timers: &str,
+        functions: Arc<dyn Functions>,
+    ) -> Result<Self, Failed> {
         let template = Arc::new(Template::builtin()?);
         let engine = Engine::open(Location::Memory)?;
         engine.create_table(&template.table, TABLE).await?;
@@ -166,16 +199,7 @@ impl Scene {
             Arc::clone(engine.clock()),
         );
         let store = Store::new(engine.client(), TABLE);
-        let toml = parties.document();
-        let context = CheckContext {
-            tracked_by_git: false,
-            env: &|_| None,
-        };
-        let checked = check(&toml, &context);
-        let settings = checked
-            .settings
-            .ok_or_else(|| render(&checked.mistakes, &toml))?;
-        let (document, secrets) = to_document(&settings)?;
+        let (document, secrets) = settings(&parties.document(timers))?;
         store.put_settings_document(&document).await?;
         for (token, role) in TOKENS {
             let record = TokenRecord {
