@@ -2,6 +2,7 @@
 //! the ids in `events/` are those of a thread that `events/gladly.json` makes.
 
 use crate::aws::{Aws, access_key};
+use crate::certificate::Certificate;
 use baton_domain::{IdKey, ThreadId};
 use baton_hub::config::{CheckContext, check, render, to_document};
 use baton_hub::source::token_hash;
@@ -137,14 +138,28 @@ pub struct Scene {
     pub aws: Aws,
     /// The table, for looking inside.
     pub store: Store,
+    /// What the binaries shall believe, where AWS is behind TLS.
+    certificate: Option<Certificate>,
 }
 
 impl Scene {
-    /// Sets a scene in memory.
+    /// Sets a scene in memory, with AWS as plain HTTP.
     ///
     /// # Errors
     /// When the settings have mistakes, or no port is free.
     pub async fn set(parties: &Parties, functions: Arc<dyn Functions>) -> Result<Self, Failed> {
+        Self::set_behind(parties, functions, None).await
+    }
+
+    /// Sets a scene in memory, with AWS behind TLS where there is a certificate.
+    ///
+    /// # Errors
+    /// When the settings have mistakes, or no port is free.
+    pub async fn set_behind(
+        parties: &Parties,
+        functions: Arc<dyn Functions>,
+        certificate: Option<Certificate>,
+    ) -> Result<Self, Failed> {
         let template = Arc::new(Template::builtin()?);
         let engine = Engine::open(Location::Memory)?;
         engine.create_table(&template.table, TABLE).await?;
@@ -182,7 +197,7 @@ impl Scene {
             (ID_KEY_ARN.to_owned(), ID_KEY.to_owned()),
             (SECRET_ARN.to_owned(), secrets),
         ]);
-        let aws = Aws::serve(&engine, &bus, secrets).await?;
+        let aws = Aws::serve(&engine, &bus, secrets, certificate.as_ref()).await?;
         Ok(Self {
             template,
             engine,
@@ -190,6 +205,7 @@ impl Scene {
             dead_letters,
             aws,
             store,
+            certificate,
         })
     }
 
@@ -226,6 +242,10 @@ impl Scene {
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.aws.url()),
         ] {
             environment.insert(name.to_owned(), value.to_owned());
+        }
+        if let Some(certificate) = &self.certificate {
+            let authority = certificate.authority().display().to_string();
+            environment.insert("AWS_CA_BUNDLE".to_owned(), authority);
         }
         Ok(environment)
     }
