@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`aws`] | DynamoDB, EventBridge and Secrets Manager on a local port |
 //! | [`built`] | the functions, built and started the way Lambda starts them |
+//! | [`certificate`] | AWS behind TLS, with an authority of the tests' own |
 //! | [`deadlines`] | the sweep on a virtual clock: ticks, sandboxes, throttling, lateness |
 //! | [`emulator`] | `cargo lambda watch` and the functions attached to it |
 //! | [`runtime_api`] | Lambda's Runtime API, for measuring |
@@ -12,6 +13,7 @@
 
 pub mod aws;
 pub mod built;
+pub mod certificate;
 pub mod deadlines;
 pub mod emulator;
 pub mod runtime_api;
