@@ -140,7 +140,8 @@ impl Sessions {
             timers,
             answers: None,
         };
-        self.play((first..first + count).map(script).collect()).await
+        self.play((first..first + count).map(script).collect())
+            .await
     }
 
     /// The attributes of an opening entry but for its thread and its time, as JSON
@@ -160,7 +161,9 @@ impl Sessions {
         let policy = &connection.policy;
         let (entry, _) = plan(&thread, events, core.clock.command_id(), policy, now, None);
         let item = entry_item(&id, &entry, now.plus(DAY * 90).seconds_up())?;
-        let attributes = item.iter().filter(|(name, _)| !["pk", "ds", "due"].contains(&name.as_str()));
+        let attributes = item
+            .iter()
+            .filter(|(name, _)| !["pk", "ds", "due"].contains(&name.as_str()));
         let attributes = attributes.map(|(name, value)| match value {
             AttributeValue::N(number) => format!(r#""{name}":{{"N":"{number}"}}"#),
             other => {
@@ -195,7 +198,9 @@ impl Sessions {
         let id = core.id_key.thread(&connection.id, &session);
         let command = customer_writes(&connection.id, &session, script.number, core.clock.now());
         let give_up = Timestamp(i64::MAX);
-        let mut ran = core.run(nothing_yet(&id), connection, command, give_up).await;
+        let mut ran = core
+            .run(nothing_yet(&id), connection, command, give_up)
+            .await;
         let mut span = owes * SECOND;
         if let (Ok(opened), Some(after)) = (&ran, script.answers) {
             tokio::time::sleep(std::time::Duration::from_millis(after.unsigned_abs())).await;
