@@ -7,6 +7,7 @@
 //! (AWS Signature Version 4, `Credential=<key>/<date>/...`); signatures are not
 //! verified.
 
+use crate::certificate::{Certificate, Secure};
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -51,8 +52,16 @@ pub type Uses = BTreeMap<Use, u64>;
 /// The services. Dropping it closes the port.
 #[derive(Debug)]
 pub struct Aws {
-    served: Served,
+    url: String,
     uses: Arc<Mutex<Uses>>,
+    _server: Server,
+}
+
+/// What listens.
+#[derive(Debug)]
+enum Server {
+    Plain(#[expect(dead_code, reason = "dropping it closes the port")] Served),
+    Secure(#[expect(dead_code, reason = "dropping it closes the port")] Secure),
 }
 
 #[derive(Clone)]
@@ -65,7 +74,7 @@ struct Services {
 
 impl Aws {
     /// Serves this engine, this bus and these secrets (id or ARN, and text) on a free
-    /// port of 127.0.0.1.
+    /// port of 127.0.0.1, behind TLS where there is a certificate.
     ///
     /// # Errors
     /// When no port can be bound.
@@ -73,6 +82,7 @@ impl Aws {
         engine: &Engine,
         bus: &Bus,
         secrets: BTreeMap<String, String>,
+        certificate: Option<&Certificate>,
     ) -> io::Result<Self> {
         let uses = Arc::new(Mutex::new(Uses::new()));
         let services = Services {
@@ -85,14 +95,27 @@ impl Aws {
             .fallback(answer)
             .layer(DefaultBodyLimit::disable())
             .with_state(services);
-        let served = serve(router).await?;
-        Ok(Self { served, uses })
+        let (url, server) = match certificate {
+            None => {
+                let served = serve(router).await?;
+                (served.base_url.clone(), Server::Plain(served))
+            }
+            Some(certificate) => {
+                let served = certificate.serve(router).await?;
+                (served.url.clone(), Server::Secure(served))
+            }
+        };
+        Ok(Self {
+            url,
+            uses,
+            _server: server,
+        })
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` and its like are set to.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.served.base_url
+        &self.url
     }
 
     /// Everything that was asked since the start, refused or not.

@@ -6,6 +6,7 @@ mod operator;
 mod private;
 mod screen;
 mod serve;
+mod simulate;
 mod timeline;
 mod token;
 
@@ -74,6 +75,8 @@ enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Plays the whole hub on virtual time, with everything that can go wrong.
+    Simulate(simulate::SimulateArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,6 +97,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Token {
             command: TokenCommand::Create(options),
         }) => token::run(options).await,
+        Some(Command::Simulate(arguments)) => simulate::simulate(arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -60,11 +60,7 @@ impl Functions for InProcess {
 ///
 /// # Errors
 /// When there is no such function, or it fails.
-pub(crate) async fn call(
-    app: App,
-    function: &str,
-    payload: &[u8],
-) -> Result<Vec<u8>, InvokeError> {
+pub(crate) async fn call(app: App, function: &str, payload: &[u8]) -> Result<Vec<u8>, InvokeError> {
     match function {
         "gladly" => {
             http(payload, async |request| {
