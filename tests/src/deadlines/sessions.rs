@@ -144,6 +144,23 @@ impl Sessions {
             .await
     }
 
+    /// A new customer writes to this connection.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn writes(&self, connection: &str, number: usize) -> Result<(), Failed> {
+        let core = &self.writers[number % self.writers.len()];
+        let connection = self.cloud.connection(connection);
+        let session = format!("tEst-Session-{number:09}");
+        let id = core.id_key.thread(&connection.id, &session);
+        let now = core.clock.now();
+        let command = customer_writes(&connection.id, &session, number, now);
+        let give_up = Timestamp(i64::MAX);
+        core.run(nothing_yet(&id), connection, command, give_up)
+            .await?;
+        Ok(())
+    }
+
     /// The attributes of an opening entry but for its thread and its time, as JSON
     /// without braces.
     ///
@@ -246,11 +263,26 @@ fn customer_writes(connection: &str, session: &str, number: usize, now: Timestam
             at: now,
             news: News::Message {
                 id: format!("{number:024x}"),
-                content: Content::text("Where is my order?"),
+                content: Content::text(first_word::of(number)),
                 context: [].into(),
             },
         }],
         known_new: Vec::new(),
+    }
+}
+
+/// What customers write first, by which it is known again.
+pub(super) mod first_word {
+    const BEFORE: &str = "Where is my order no. ";
+
+    pub(super) fn of(number: usize) -> String {
+        format!("{BEFORE}{number}?")
+    }
+
+    /// The number of the customer whose word stands in this text.
+    pub(in crate::deadlines) fn number_in(text: &str) -> Option<usize> {
+        let (_, after) = text.split_once(BEFORE)?;
+        after.split_once('?')?.0.parse().ok()
     }
 }
 
