@@ -5,6 +5,7 @@ mod conversation;
 mod crash;
 mod handover;
 mod hostile;
+mod poison;
 mod privacy;
 mod process;
 mod questions;
