@@ -19,9 +19,10 @@ use baton_local::bus::Bus;
 use baton_local::engine::Engine;
 use baton_simulators::serving::{Served, serve};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// What an access key of the tests begins with; the function's name follows.
 const KEY_PREFIX: &str = "test-key-";
@@ -45,6 +46,46 @@ pub struct Use {
     pub resource: String,
 }
 
+/// How requests to DynamoDB were tried, as their headers tell.
+#[derive(Clone, Debug, Default)]
+pub struct Tries {
+    /// Requests by the number of the try, from 1.
+    pub by_number: BTreeMap<u32, u64>,
+    /// The time between a try and the one before, by the number of the later; the latest
+    /// thousands.
+    pub waits: BTreeMap<u32, VecDeque<Duration>>,
+    last: HashMap<String, Instant>,
+    order: VecDeque<String>,
+}
+
+impl Tries {
+    /// Notes a try. `info` is the header `amz-sdk-request` (`attempt=1; max=3`),
+    /// `invocation` is what all tries of one operation have in common.
+    fn note(&mut self, invocation: String, info: &str) {
+        const REMEMBERED: usize = 5_000;
+        let number = info
+            .split(';')
+            .find_map(|part| part.trim().strip_prefix("attempt=")?.parse().ok());
+        let Some(number) = number else { return };
+        *self.by_number.entry(number).or_default() += 1;
+        let now = Instant::now();
+        if let Some(before) = self.last.insert(invocation.clone(), now) {
+            let waits = self.waits.entry(number).or_default();
+            waits.push_back(now - before);
+            if waits.len() > REMEMBERED {
+                waits.pop_front();
+            }
+        } else {
+            self.order.push_back(invocation);
+        }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.last.remove(&oldest);
+        }
+    }
+}
+
 /// How often each was asked.
 pub type Uses = BTreeMap<Use, u64>;
 
@@ -53,6 +94,7 @@ pub type Uses = BTreeMap<Use, u64>;
 pub struct Aws {
     served: Served,
     uses: Arc<Mutex<Uses>>,
+    tries: Arc<Mutex<Tries>>,
 }
 
 #[derive(Clone)]
@@ -61,6 +103,7 @@ struct Services {
     bus: Bus,
     secrets: Arc<BTreeMap<String, String>>,
     uses: Arc<Mutex<Uses>>,
+    tries: Arc<Mutex<Tries>>,
 }
 
 impl Aws {
@@ -75,18 +118,24 @@ impl Aws {
         secrets: BTreeMap<String, String>,
     ) -> io::Result<Self> {
         let uses = Arc::new(Mutex::new(Uses::new()));
+        let tries = Arc::new(Mutex::new(Tries::default()));
         let services = Services {
             engine: engine.clone(),
             bus: bus.clone(),
             secrets: Arc::new(secrets),
             uses: Arc::clone(&uses),
+            tries: Arc::clone(&tries),
         };
         let router = Router::new()
             .fallback(answer)
             .layer(DefaultBodyLimit::disable())
             .with_state(services);
         let served = serve(router).await?;
-        Ok(Self { served, uses })
+        Ok(Self {
+            served,
+            uses,
+            tries,
+        })
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` and its like are set to.
@@ -102,6 +151,13 @@ impl Aws {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// How requests to DynamoDB were tried so far.
+    #[must_use]
+    pub fn tries(&self) -> Tries {
+        let tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.clone()
     }
 
     /// How often a function asked for an action, on whatever resource.
@@ -125,7 +181,19 @@ async fn answer(State(services): State<Services>, headers: HeaderMap, body: Byte
     count(&services.uses, &function, used(&target, &json));
     match target.split_once('.') {
         Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", _)) => {
-            handed_over(&services.engine, &target, body).await
+            let (invocation, info) = (header("amz-sdk-invocation-id"), header("amz-sdk-request"));
+            services
+                .tries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .note(invocation, &info);
+            // What has arrived is done, whether or not its caller still listens.
+            let engine = services.engine.clone();
+            let work = tokio::spawn(async move { handed_over(&engine, &target, body).await });
+            work.await.unwrap_or_else(|stopped| {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                error(status, "InternalServerError", &stopped.to_string())
+            })
         }
         Some(("AWSEvents", _)) => handed_over(&services.bus, &target, body).await,
         Some(("secretsmanager", "GetSecretValue")) => secret(&services, &json),

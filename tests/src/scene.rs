@@ -9,7 +9,7 @@ use baton_hub::store::Store;
 use baton_hub::store::records::{Role, TokenRecord};
 use baton_local::bus::Bus;
 use baton_local::dead_letters::DeadLetters;
-use baton_local::engine::{Engine, Location};
+use baton_local::engine::{Engine, Faults, Location};
 use baton_local::invoke::Functions;
 use baton_local::template::Template;
 use std::collections::BTreeMap;
@@ -165,17 +165,19 @@ impl Scene {
     /// # Errors
     /// When the settings have mistakes, or no port is free.
     pub async fn set(parties: &Parties, functions: Arc<dyn Functions>) -> Result<Self, Failed> {
-        Self::with_timers(parties, "", functions).await
+        Self::with(parties, "", None, functions).await
     }
 
-    /// Sets a scene whose timers differ from the preset: lines of
-    /// `[connection.timers]`, such as `bot_owes = "200s"`.
+    /// Sets a scene whose timers differ from the preset (lines of
+    /// `[connection.timers]`, such as `bot_owes = "200s"`), and whose functions see the
+    /// database through these faults; the scene itself, and the stream, see it whole.
     ///
     /// # Errors
     /// When the settings have mistakes, or no port is free.
-    pub async fn with_timers(
+    pub async fn with(
         parties: &Parties,
         timers: &str,
+        faults: Option<Arc<dyn Faults>>,
         functions: Arc<dyn Functions>,
     ) -> Result<Self, Failed> {
         let template = Arc::new(Template::builtin()?);
@@ -206,7 +208,11 @@ impl Scene {
             (ID_KEY_ARN.to_owned(), ID_KEY.to_owned()),
             (SECRET_ARN.to_owned(), secrets),
         ]);
-        let aws = Aws::serve(&engine, &bus, secrets).await?;
+        let seen = match faults {
+            Some(faults) => engine.with_faults(faults),
+            None => engine.clone(),
+        };
+        let aws = Aws::serve(&seen, &bus, secrets).await?;
         Ok(Self {
             template,
             engine,
