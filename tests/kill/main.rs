@@ -8,6 +8,7 @@
 //! | `world` | a hub of processes between a simulated platform and a sample bot |
 //! | `load` | customers who write, are answered, and leave or go on to an agent |
 //! | `killer` | whom it meets, and when |
+//! | `probe` | a bot that writes all the time |
 //! | `storm` | what the database does, and how its callers are answered |
 //! | `verdict` | what the platform sent and got, and what the bot was told, compared |
 //!
@@ -17,6 +18,7 @@
 
 mod killer;
 mod load;
+mod probe;
 mod storm;
 mod verdict;
 mod world;

@@ -3,6 +3,7 @@
 //! accepted is neither lost nor done twice once it is over.
 
 use crate::load;
+use crate::probe::Probe;
 use crate::verdict;
 use crate::world::World;
 use baton_local::engine::{After, Before, Call, Faults};
@@ -137,6 +138,8 @@ struct Outcome {
     statuses: BTreeMap<(String, u64), usize>,
     tries: BTreeMap<u32, u64>,
     wrong: Vec<String>,
+    /// Messages of the bot that writes all the time: accepted, and not.
+    probed: (usize, usize),
     verdict: verdict::Verdict,
 }
 
@@ -173,6 +176,7 @@ async fn storm(kind: Kind, seed: u64) -> Outcome {
     });
     let watch = Watch::default();
     let world = World::in_weather(seed, Some(weather.clone()), &watch).await;
+    let probe = Probe::start(&world).await;
     let load = load::start(&world, seed, 8);
     for share in SHARES {
         *locked(&weather.share) = share;
@@ -180,6 +184,7 @@ async fn storm(kind: Kind, seed: u64) -> Outcome {
     }
     *locked(&weather.share) = 0;
     let over = Instant::now();
+    let probed = probe.finish(&world).await;
     let chats = load.finish().await;
     let settled = world.settles(&chats, SETTLES_WITHIN).await;
     let verdict = verdict::of(&world, &chats, settled, over.elapsed()).await;
@@ -189,7 +194,8 @@ async fn storm(kind: Kind, seed: u64) -> Outcome {
         calls: BTreeMap::new(),
         statuses: BTreeMap::new(),
         tries: tries.by_number.clone(),
-        wrong: Vec::new(),
+        wrong: probed.wrong,
+        probed: (probed.accepted, probed.refused),
         verdict,
     };
     for call in locked(&watch.0).iter() {
@@ -275,6 +281,11 @@ impl fmt::Display for Outcome {
                 "{function:<16}{calls:>6} calls, the longest {longest:.1} s ({by_status})"
             )?;
         }
+        let (accepted, refused) = self.probed;
+        writeln!(
+            f,
+            "written by a bot    {accepted} accepted, {refused} refused"
+        )?;
         write!(f, "{}", self.verdict)
     }
 }

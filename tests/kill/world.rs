@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) sandboxes: Sandboxes,
     pub(crate) scene: Scene,
     pub(crate) webhook: String,
+    /// The base URL of webhooks and API.
+    pub(crate) front: String,
     log: PathBuf,
     streams: Streams,
     schedules: Schedules,
@@ -130,6 +132,7 @@ impl World {
             sandboxes,
             scene,
             webhook,
+            front: front.base_url.clone(),
             log,
             streams,
             schedules,
