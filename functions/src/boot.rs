@@ -60,7 +60,7 @@ impl Aws {
         Ok(Self {
             region: required("AWS_REGION").or_else(|_| required("AWS_DEFAULT_REGION"))?,
             credentials: SharedCredentialsProvider::new(credentials::FromEnvironment),
-            http: connector::https(trust::of_the_web()?),
+            http: connector::https(trust::of_aws()?),
             timeouts: TimeoutConfig::builder()
                 .operation_attempt_timeout(STORE_TRY)
                 .operation_timeout(STORE_TAKES_AT_MOST)

@@ -7,6 +7,11 @@
 //! (AWS Signature Version 4, `Credential=<key>/<date>/...`); signatures are not
 //! verified.
 
+use crate::certificate::{Certificate, Secure};
+mod tries;
+
+pub use tries::Tries;
+
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -19,10 +24,9 @@ use baton_local::bus::Bus;
 use baton_local::engine::Engine;
 use baton_simulators::serving::{Served, serve};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 /// What an access key of the tests begins with; the function's name follows.
 const KEY_PREFIX: &str = "test-key-";
@@ -46,55 +50,23 @@ pub struct Use {
     pub resource: String,
 }
 
-/// How requests to DynamoDB were tried, as their headers tell.
-#[derive(Clone, Debug, Default)]
-pub struct Tries {
-    /// Requests by the number of the try, from 1.
-    pub by_number: BTreeMap<u32, u64>,
-    /// The time between a try and the one before, by the number of the later; the latest
-    /// thousands.
-    pub waits: BTreeMap<u32, VecDeque<Duration>>,
-    last: HashMap<String, Instant>,
-    order: VecDeque<String>,
-}
-
-impl Tries {
-    /// Notes a try. `info` is the header `amz-sdk-request` (`attempt=1; max=3`),
-    /// `invocation` is what all tries of one operation have in common.
-    fn note(&mut self, invocation: String, info: &str) {
-        const REMEMBERED: usize = 5_000;
-        let number = info
-            .split(';')
-            .find_map(|part| part.trim().strip_prefix("attempt=")?.parse().ok());
-        let Some(number) = number else { return };
-        *self.by_number.entry(number).or_default() += 1;
-        let now = Instant::now();
-        if let Some(before) = self.last.insert(invocation.clone(), now) {
-            let waits = self.waits.entry(number).or_default();
-            waits.push_back(now - before);
-            if waits.len() > REMEMBERED {
-                waits.pop_front();
-            }
-        } else {
-            self.order.push_back(invocation);
-        }
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.last.remove(&oldest);
-        }
-    }
-}
-
 /// How often each was asked.
 pub type Uses = BTreeMap<Use, u64>;
 
 /// The services. Dropping it closes the port.
 #[derive(Debug)]
 pub struct Aws {
-    served: Served,
+    url: String,
     uses: Arc<Mutex<Uses>>,
     tries: Arc<Mutex<Tries>>,
+    _server: Server,
+}
+
+/// What listens.
+#[derive(Debug)]
+enum Server {
+    Plain(#[expect(dead_code, reason = "dropping it closes the port")] Served),
+    Secure(#[expect(dead_code, reason = "dropping it closes the port")] Secure),
 }
 
 #[derive(Clone)]
@@ -108,7 +80,7 @@ struct Services {
 
 impl Aws {
     /// Serves this engine, this bus and these secrets (id or ARN, and text) on a free
-    /// port of 127.0.0.1.
+    /// port of 127.0.0.1, behind TLS where there is a certificate.
     ///
     /// # Errors
     /// When no port can be bound.
@@ -116,6 +88,7 @@ impl Aws {
         engine: &Engine,
         bus: &Bus,
         secrets: BTreeMap<String, String>,
+        certificate: Option<&Certificate>,
     ) -> io::Result<Self> {
         let uses = Arc::new(Mutex::new(Uses::new()));
         let tries = Arc::new(Mutex::new(Tries::default()));
@@ -130,18 +103,28 @@ impl Aws {
             .fallback(answer)
             .layer(DefaultBodyLimit::disable())
             .with_state(services);
-        let served = serve(router).await?;
+        let (url, server) = match certificate {
+            None => {
+                let served = serve(router).await?;
+                (served.base_url.clone(), Server::Plain(served))
+            }
+            Some(certificate) => {
+                let served = certificate.serve(router).await?;
+                (served.url.clone(), Server::Secure(served))
+            }
+        };
         Ok(Self {
-            served,
+            url,
             uses,
             tries,
+            _server: server,
         })
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` and its like are set to.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.served.base_url
+        &self.url
     }
 
     /// Everything that was asked since the start, refused or not.

@@ -2,8 +2,10 @@
 //! the ids in `events/` are those of a thread that `events/gladly.json` makes.
 
 use crate::aws::{Aws, access_key};
+use crate::certificate::Certificate;
 use baton_domain::{IdKey, ThreadId};
 use baton_hub::config::{CheckContext, check, render, to_document};
+use baton_hub::settings::Settings;
 use baton_hub::source::token_hash;
 use baton_hub::store::Store;
 use baton_hub::store::records::{Role, TokenRecord};
@@ -129,17 +131,15 @@ preset = "gladly"
     }
 }
 
-/// The settings document and the secrets of a configuration.
-fn settings(toml: &str) -> Result<(String, String), Failed> {
+/// The settings of a configuration.
+fn settings_of(toml: &str) -> Result<Settings, Failed> {
     let context = CheckContext {
         tracked_by_git: false,
         env: &|_| None,
     };
     let checked = check(toml, &context);
-    let settings = checked
-        .settings
-        .ok_or_else(|| render(&checked.mistakes, toml))?;
-    Ok(to_document(&settings)?)
+    let settings = checked.settings;
+    Ok(settings.ok_or_else(|| render(&checked.mistakes, toml))?)
 }
 
 /// A table with settings and tokens, a bus, and both as AWS on a local port.
@@ -157,15 +157,25 @@ pub struct Scene {
     pub aws: Aws,
     /// The table, for looking inside.
     pub store: Store,
+    /// The settings that were put there.
+    pub settings: Settings,
+    /// What the binaries shall believe, where AWS is behind TLS.
+    certificate: Option<Certificate>,
 }
 
 impl Scene {
-    /// Sets a scene in memory.
+    /// The key of thread ids.
+    #[must_use]
+    pub fn id_key(&self) -> IdKey {
+        IdKey::new(ID_KEY.as_bytes().to_vec())
+    }
+
+    /// Sets a scene in memory, with AWS as plain HTTP.
     ///
     /// # Errors
     /// When the settings have mistakes, or no port is free.
     pub async fn set(parties: &Parties, functions: Arc<dyn Functions>) -> Result<Self, Failed> {
-        Self::with(parties, "", None, functions).await
+        Self::build(parties, "", None, functions, None).await
     }
 
     /// Sets a scene whose timers differ from the preset (lines of
@@ -180,6 +190,28 @@ impl Scene {
         faults: Option<Arc<dyn Faults>>,
         functions: Arc<dyn Functions>,
     ) -> Result<Self, Failed> {
+        Self::build(parties, timers, faults, functions, None).await
+    }
+
+    /// Sets a scene with AWS behind TLS.
+    ///
+    /// # Errors
+    /// When the settings have mistakes, or no port is free.
+    pub async fn behind_tls(
+        parties: &Parties,
+        functions: Arc<dyn Functions>,
+        certificate: Certificate,
+    ) -> Result<Self, Failed> {
+        Self::build(parties, "", None, functions, Some(certificate)).await
+    }
+
+    async fn build(
+        parties: &Parties,
+        timers: &str,
+        faults: Option<Arc<dyn Faults>>,
+        functions: Arc<dyn Functions>,
+        certificate: Option<Certificate>,
+    ) -> Result<Self, Failed> {
         let template = Arc::new(Template::builtin()?);
         let engine = Engine::open(Location::Memory)?;
         engine.create_table(&template.table, TABLE).await?;
@@ -192,7 +224,8 @@ impl Scene {
             Arc::clone(engine.clock()),
         );
         let store = Store::new(engine.client(), TABLE);
-        let (document, secrets) = settings(&parties.document(timers))?;
+        let settings = settings_of(&parties.document(timers))?;
+        let (document, secrets) = to_document(&settings)?;
         store.put_settings_document(&document).await?;
         for (token, role) in TOKENS {
             let record = TokenRecord {
@@ -212,7 +245,7 @@ impl Scene {
             Some(faults) => engine.with_faults(faults),
             None => engine.clone(),
         };
-        let aws = Aws::serve(&seen, &bus, secrets).await?;
+        let aws = Aws::serve(&seen, &bus, secrets, certificate.as_ref()).await?;
         Ok(Self {
             template,
             engine,
@@ -220,6 +253,8 @@ impl Scene {
             dead_letters,
             aws,
             store,
+            settings,
+            certificate,
         })
     }
 
@@ -256,6 +291,10 @@ impl Scene {
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.aws.url()),
         ] {
             environment.insert(name.to_owned(), value.to_owned());
+        }
+        if let Some(certificate) = &self.certificate {
+            let authority = certificate.authority().display().to_string();
+            environment.insert("AWS_CA_BUNDLE".to_owned(), authority);
         }
         Ok(environment)
     }

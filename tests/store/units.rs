@@ -3,7 +3,7 @@
 //! webhooks delivered twice and a handoff. The tables are printed; run with
 //! `--no-capture` to see them.
 
-use crate::conversation::{Arming, Conversation};
+use crate::conversation::Conversation;
 use aws_sdk_dynamodb::types::AttributeValue;
 use baton_hub::store::codec::CHECKPOINT_SK;
 use baton_hub::store::item::{Item, SK, text};
@@ -15,9 +15,6 @@ use std::collections::BTreeMap;
 const MESSAGES: f64 = 20.0;
 /// USD per million messages that DynamoDB may cost.
 const LIMIT: f64 = 2.00;
-/// What it may cost with two webhooks delivered twice and a handoff with its note:
-/// three entries, a row that moves, and their loads more.
-const LIMIT_OF_THE_WHOLE: f64 = 2.25;
 /// What a plan would cost that spends a write of its own on everything.
 const NAIVE: f64 = 5.13;
 /// What the writes and loads alone cost that no plan can do without.
@@ -28,7 +25,6 @@ const SEEDS: u64 = 8;
 /// What is played.
 #[derive(Clone, Copy)]
 struct Plan {
-    arming: Arming,
     /// Milliseconds from the first message to the close.
     length: i64,
     /// Two webhooks come twice, and the bot hands off before the close.
@@ -38,7 +34,6 @@ struct Plan {
 }
 
 const PLAIN: Plan = Plan {
-    arming: Arming::Lazy,
     length: 240_000,
     whole: false,
     keys: false,
@@ -69,12 +64,11 @@ impl Rhythm {
 /// Plays the conversation; the units of each mechanism, and how often it was woken.
 async fn play(plan: Plan, seed: u64, sizes: &mut Sizes) -> (BTreeMap<Mechanism, Tally>, u32) {
     let Plan {
-        arming,
         length,
         whole,
         keys,
     } = plan;
-    let mut chat = Conversation::new(arming, keys).await;
+    let mut chat = Conversation::new(keys).await;
     let mut rhythm = Rhythm(seed);
     let mut at = 0;
     for turn in 1..=10 {
@@ -148,13 +142,12 @@ async fn table(plan: Plan) -> f64 {
     }
     let part = 1.0 / SEEDS as f64;
     let Plan {
-        arming,
         length,
         whole,
         keys,
     } = plan;
     println!(
-        "\n{} s, {arming:?}, with handoff and doubles {whole}, with keys {keys}",
+        "\n{} s, with handoff and doubles {whole}, with keys {keys}",
         length / 1_000
     );
     println!("units of one conversation, USD per million messages");
@@ -198,10 +191,7 @@ async fn a_conversation_costs_little() {
         ..PLAIN
     };
     let with_all = table(whole).await;
-    assert!(with_all <= LIMIT_OF_THE_WHOLE, "{with_all:.3} USD");
-    for arming in [Arming::Exact, Arming::Steady] {
-        table(Plan { arming, ..whole }).await;
-    }
+    assert!(with_all <= LIMIT, "{with_all:.3} USD");
     table(Plan {
         keys: true,
         ..whole

@@ -7,6 +7,7 @@ mod poison;
 mod private;
 mod screen;
 mod serve;
+mod simulate;
 mod timeline;
 mod token;
 
@@ -83,6 +84,8 @@ enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Plays the whole hub on virtual time, with everything that can go wrong.
+    Simulate(simulate::SimulateArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -104,6 +107,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Token {
             command: TokenCommand::Create(options),
         }) => token::run(options).await,
+        Some(Command::Simulate(arguments)) => simulate::simulate(arguments).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

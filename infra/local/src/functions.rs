@@ -56,7 +56,11 @@ impl Functions for InProcess {
     }
 }
 
-async fn call(app: App, function: &str, payload: &[u8]) -> Result<Vec<u8>, InvokeError> {
+/// Calls a function's handler with an event in JSON.
+///
+/// # Errors
+/// When there is no such function, or it fails.
+pub(crate) async fn call(app: App, function: &str, payload: &[u8]) -> Result<Vec<u8>, InvokeError> {
     match function {
         "gladly" => {
             http(payload, async |request| {

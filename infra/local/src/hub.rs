@@ -127,7 +127,10 @@ impl LocalHub {
             id_key: parts.id_key,
             settings: SettingsCache::new(Arc::new(FixedSettings(parts.settings))),
         };
-        let app = app(core, &bus, &parts.clock)?;
+        crate::tls::install();
+        let calls = Calls::new(parts.clock.clone(), 0)
+            .map_err(|error| StartError::Client(error.to_string()))?;
+        let app = app(core, Bus::new(bus.client(), "baton"), calls);
         let (api, core, teller) = (
             app.api.clone(),
             app.api.core.clone(),
@@ -189,11 +192,8 @@ impl LocalHub {
     }
 }
 
-/// Everything the handlers need, over one core, each with the client it has on AWS.
-fn app(core: Core, bus: &LocalBus, clock: &Clock) -> Result<App, StartError> {
-    crate::tls::install();
-    let calls =
-        Calls::new(clock.clone(), 0).map_err(|error| StartError::Client(error.to_string()))?;
+/// Everything the handlers need, over one core.
+pub(crate) fn app(core: Core, bus: Bus, calls: Calls) -> App {
     let deliverer = Deliverer {
         core: core.clone(),
         calls: calls.clone(),
@@ -206,8 +206,7 @@ fn app(core: Core, bus: &LocalBus, clock: &Clock) -> Result<App, StartError> {
         deliverer: deliverer.clone(),
         teller: Teller::new(calls),
     };
-    let bus = Bus::new(bus.client(), "baton");
-    Ok(App {
+    App {
         outbound: OutboundApi {
             api: api.clone(),
             deliverer,
@@ -222,7 +221,7 @@ fn app(core: Core, bus: &LocalBus, clock: &Clock) -> Result<App, StartError> {
             bus,
         },
         relay,
-    })
+    }
 }
 
 /// Opens the database of a data folder, or one in memory.

@@ -14,11 +14,12 @@
 //! | [`policy`] | how a connection wants its conversations led |
 //! | [`event`], [`entry`], [`thread`], [`ledger`], [`rings`] | what happened, and the state it adds up to |
 //! | [`decide`](mod@decide), [`apply`](mod@apply) | the two functions |
-//! | [`timers`], [`plan`](mod@plan) | deadlines, and the entry that a decision becomes |
+//! | [`timers`], [`arming`], [`plan`](mod@plan) | deadlines, what makes sure of them, and the entry that a decision becomes |
 //! | [`parcel`] | what a handoff hands over |
 //! | [`seats`] | the hub's own agents and their capacity |
 
 pub mod apply;
+pub mod arming;
 pub mod command;
 pub mod content;
 pub mod decide;
@@ -27,6 +28,7 @@ pub mod event;
 pub mod holder;
 pub mod ids;
 pub mod ledger;
+pub mod mutation;
 pub mod news;
 pub mod parcel;
 pub mod plan;
@@ -46,6 +48,7 @@ pub use event::{Aftercare, ControlAsk, DeadlineKind, Event, Failure, KeyUse, SCH
 pub use holder::{Actor, CloseReason, Holder, HolderKind};
 pub use ids::{CommandId, ConversationId, Fingerprint, IdKey, MessageId, Place, ThreadId};
 pub use ledger::Ledger;
+pub use mutation::Mutation;
 pub use news::{Identity, News, PlatformEvent};
 pub use parcel::{Parcel, ParcelLine, RenderedParcel};
 pub use plan::plan;

@@ -6,6 +6,9 @@ use baton_domain::Timestamp;
 use baton_domain::time::SECOND;
 use baton_platforms::http::{Credentials, HttpCall, Method, Reply};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,10 +19,48 @@ const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 /// The outbound HTTP client.
 #[derive(Clone, Debug)]
 pub struct Calls {
-    client: reqwest::Client,
+    transport: Transport,
     rates: Rates,
     pub(crate) clock: Clock,
     speeds: Speeds,
+}
+
+/// What carries a request to its receiver in place of a socket. Whatever it fails with is
+/// one of the ways in which a call has no answer; its time ends by itself.
+pub trait Carrier: Send + Sync + fmt::Debug {
+    /// Carries one request and brings its answer back.
+    fn carry(&self, request: reqwest::Request) -> Carried;
+}
+
+/// What a [`Carrier`] brings back, later.
+pub type Carried = Pin<Box<dyn Future<Output = Result<reqwest::Response, NoAnswer>> + Send>>;
+
+/// How requests leave.
+#[derive(Clone, Debug)]
+enum Transport {
+    /// Through sockets.
+    Network(reqwest::Client),
+    /// Within the process.
+    Given(Arc<dyn Carrier>),
+}
+
+impl Transport {
+    async fn send(&self, request: reqwest::Request) -> Result<reqwest::Response, NoAnswer> {
+        match self {
+            Self::Network(client) => client.execute(request).await.map_err(|error| {
+                if error.is_connect() || error.is_builder() {
+                    NoAnswer::NotSent
+                } else {
+                    NoAnswer::Unknown
+                }
+            }),
+            Self::Given(carrier) => {
+                let ends = request.timeout().copied().unwrap_or(Duration::MAX);
+                let carried = tokio::time::timeout(ends, carrier.carry(request));
+                carried.await.unwrap_or(Err(NoAnswer::Unknown))
+            }
+        }
+    }
 }
 
 /// A receiver whose last call from this sandbox took longer is slow: the stream does
@@ -102,7 +143,11 @@ impl Calls {
     /// # Errors
     /// When the TLS set-up fails.
     pub fn new(clock: Clock, concurrency: u32) -> Result<Self, reqwest::Error> {
-        Self::over(client(), clock, concurrency)
+        Ok(Self::over(
+            Transport::Network(client().build()?),
+            clock,
+            concurrency,
+        ))
     }
 
     /// The same with a TLS configuration of the caller's: a `rustls::ClientConfig` of
@@ -115,20 +160,23 @@ impl Calls {
         clock: Clock,
         concurrency: u32,
     ) -> Result<Self, reqwest::Error> {
-        Self::over(client().tls_backend_preconfigured(tls), clock, concurrency)
+        let client = client().tls_backend_preconfigured(tls).build()?;
+        Ok(Self::over(Transport::Network(client), clock, concurrency))
     }
 
-    fn over(
-        client: reqwest::ClientBuilder,
-        clock: Clock,
-        concurrency: u32,
-    ) -> Result<Self, reqwest::Error> {
-        Ok(Self {
-            client: client.build()?,
+    /// A client whose requests never leave the process.
+    #[must_use]
+    pub fn carried(carrier: Arc<dyn Carrier>, clock: Clock, concurrency: u32) -> Self {
+        Self::over(Transport::Given(carrier), clock, concurrency)
+    }
+
+    fn over(transport: Transport, clock: Clock, concurrency: u32) -> Self {
+        Self {
+            transport,
             rates: Rates::new(concurrency),
             clock,
             speeds: Speeds::default(),
-        })
+        }
     }
 
     /// Whether what is at `base` is known to be slow.
@@ -194,27 +242,22 @@ impl Calls {
             Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let mut request = self
-            .client
-            .request(method, format!("{base}{}", call.path))
-            .timeout(timeout);
+        let url = format!("{base}{}", call.path)
+            .parse()
+            .map_err(|_| NoAnswer::NotSent)?;
+        let mut request = reqwest::Request::new(method, url);
+        *request.timeout_mut() = Some(timeout);
         for (name, value) in &call.headers {
-            request = request.header(name, value);
+            add_header(&mut request, name, value)?;
         }
         if let Some(credentials) = credentials {
             let (name, value) = credentials.header();
-            request = request.header(name, value);
+            add_header(&mut request, &name, &value)?;
         }
         if let Some(body) = &call.body {
-            request = request.body(body.clone());
+            *request.body_mut() = Some(body.clone().into());
         }
-        let mut response = request.send().await.map_err(|error| {
-            if error.is_connect() || error.is_builder() {
-                NoAnswer::NotSent
-            } else {
-                NoAnswer::Unknown
-            }
-        })?;
+        let mut response = self.transport.send(request).await?;
         let header = |name: &str| {
             response
                 .headers()
@@ -249,6 +292,16 @@ impl Calls {
             retry_after,
         })
     }
+}
+
+/// # Errors
+/// When it cannot stand in a request, which then is not sent.
+fn add_header(request: &mut reqwest::Request, name: &str, value: &str) -> Result<(), NoAnswer> {
+    use reqwest::header::{HeaderName, HeaderValue};
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| NoAnswer::NotSent)?;
+    let value = HeaderValue::from_str(value).map_err(|_| NoAnswer::NotSent)?;
+    request.headers_mut().append(name, value);
+    Ok(())
 }
 
 #[cfg(test)]

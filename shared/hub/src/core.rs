@@ -8,8 +8,8 @@ use crate::store::{Appended, Loaded, Mechanism, Store, StoreError};
 use baton_domain::decide::NEWS_REACHES_BACK;
 use baton_domain::time::{DAY, HOUR, MINUTE, SECOND};
 use baton_domain::{
-    Command, Entry, Event, Fingerprint, IdKey, KeyUse, Rejection, Thread, ThreadId, Timestamp,
-    decide, plan,
+    Command, Entry, Event, Fingerprint, IdKey, KeyUse, Mutation, Rejection, Thread, ThreadId,
+    Timestamp, decide, plan,
 };
 use std::sync::Arc;
 
@@ -204,6 +204,7 @@ impl Core {
                         .iter()
                         .rev()
                         .find(|entry| entry.command == command_id)
+                        .filter(|_| !Mutation::CommandId.is_on())
                     {
                         let entry = Some(ours.clone());
                         return Ok(Ran { loaded, entry });

@@ -1,4 +1,5 @@
-//! A clock that is real, or virtual and moved by the test that owns it.
+//! A clock that is real, or virtual and moved by the test that owns it, or that of the
+//! tokio runtime, which may stand or run ahead.
 //!
 //! Times are milliseconds since the Unix epoch, as `i64`.
 
@@ -19,6 +20,11 @@ pub struct Clock(Arc<Kind>);
 #[derive(Debug)]
 enum Kind {
     Real,
+    Runtime {
+        /// What it showed at `since`.
+        began: i64,
+        since: tokio::time::Instant,
+    },
     Virtual(Mutex<VirtualTime>),
 }
 
@@ -53,6 +59,16 @@ impl Clock {
         }))))
     }
 
+    /// A clock that shows `now` (ms since the epoch) and goes on with the time of the
+    /// tokio runtime that it is made on, which may be paused.
+    #[must_use]
+    pub fn of_runtime(now: i64) -> Self {
+        Self(Arc::new(Kind::Runtime {
+            began: now,
+            since: tokio::time::Instant::now(),
+        }))
+    }
+
     /// Whether time moves only when told to.
     #[must_use]
     pub fn is_virtual(&self) -> bool {
@@ -68,13 +84,17 @@ impl Clock {
                 .map_or(0, |since| {
                     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
                 }),
+            Kind::Runtime { began, since } => {
+                let passed = since.elapsed().as_millis();
+                began.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX))
+            }
             Kind::Virtual(time) => lock(time).now,
         }
     }
 
     /// Moves a virtual clock to `at` and wakes whoever slept until then, the
     /// earliest first. Moving backwards changes the time and wakes nobody.
-    /// On a real clock this does nothing.
+    /// On any other clock this does nothing.
     pub fn set(&self, at: i64) {
         if let Kind::Virtual(time) = &*self.0 {
             let mut time = lock(time);
@@ -114,7 +134,7 @@ impl Clock {
     #[must_use]
     pub fn next_wake(&self) -> Option<i64> {
         match &*self.0 {
-            Kind::Real => None,
+            Kind::Real | Kind::Runtime { .. } => None,
             Kind::Virtual(time) => lock(time).sleepers.keys().next().map(|(at, _)| *at),
         }
     }
@@ -122,7 +142,7 @@ impl Clock {
     /// Sleeps until the clock shows `at` or later; returns at once if it does.
     pub async fn sleep_until(&self, at: i64) {
         match &*self.0 {
-            Kind::Real => {
+            Kind::Real | Kind::Runtime { .. } => {
                 // The timer's clock and the wall clock may differ by a little.
                 loop {
                     let left = at.saturating_sub(self.now());
@@ -228,6 +248,16 @@ mod tests {
             () = tokio::task::yield_now() => {}
         }
         assert_eq!(clock.next_wake(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_of_the_runtime_goes_with_it() {
+        let clock = Clock::of_runtime(1_000);
+        let (woken, real) = (clock.clone(), SystemTime::now());
+        tokio::spawn(async move { woken.sleep(3_600_000).await });
+        clock.sleep_until(7_201_000).await;
+        assert_eq!(clock.now(), 7_201_000);
+        assert!(real.elapsed().unwrap() < Duration::from_secs(60));
     }
 
     #[tokio::test]

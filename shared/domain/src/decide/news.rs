@@ -6,6 +6,7 @@ use crate::content::{Content, MenuItem};
 use crate::event::{Event, Failure};
 use crate::holder::{Actor, CloseReason, Holder};
 use crate::ids::{Fingerprint, Place};
+use crate::mutation::Mutation;
 use crate::news::{Identity, News, PlatformEvent};
 use crate::policy::Desk;
 use crate::rings::Seen;
@@ -62,11 +63,7 @@ pub(super) fn decide(
                 .any(|earlier| earlier.id == event.id)
         })
         .map(|(_, event)| event)
-        .filter(|event| {
-            !too_old(event)
-                && !draft.thread.seen.contains(event.id)
-                && !before_erasure(draft, event)
-        })
+        .filter(|event| !too_old(event) && !was_seen(draft, event) && !before_erasure(draft, event))
         .collect();
     let mut idle = Vec::new();
     for event in fresh {
@@ -84,6 +81,10 @@ pub(super) fn decide(
         }
     }
     Ok(())
+}
+
+fn was_seen(draft: &Draft<'_>, event: &PlatformEvent) -> bool {
+    draft.thread.seen.contains(event.id) && !Mutation::Deduplication.is_on()
 }
 
 fn before_erasure(draft: &Draft<'_>, event: &PlatformEvent) -> bool {

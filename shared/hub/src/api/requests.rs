@@ -115,7 +115,11 @@ impl OutboundApi {
         let began = self.api.core.clock.now();
         let request = self.request(caller, &target, meta, began)?;
         let (loaded, place, repeated) = self
-            .run(target, Command::Send { request, content }, answer_by(began, meta))
+            .run(
+                target,
+                Command::Send { request, content },
+                answer_by(began, meta),
+            )
             .await?;
         let status = self.message_status(&loaded, place).await?;
         Ok(Asked { status, repeated })
@@ -152,7 +156,11 @@ impl OutboundApi {
         let began = self.api.core.clock.now();
         let request = self.request(caller, &target, meta, began)?;
         let (loaded, place, repeated) = self
-            .run(target, Command::Control { request, ask }, answer_by(began, meta))
+            .run(
+                target,
+                Command::Control { request, ask },
+                answer_by(began, meta),
+            )
             .await?;
         let status = self.control_status(&loaded, place).await?;
         Ok(Asked { status, repeated })

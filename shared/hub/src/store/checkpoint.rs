@@ -9,7 +9,7 @@ use super::item::{DUE, DUE_SHARD, Item, PK, SCHEMA, SK, TTL, n, s, shard_of};
 use super::units::Mechanism;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
-use baton_domain::{Thread, ThreadId, Timestamp};
+use baton_domain::{Mutation, Thread, ThreadId, Timestamp};
 
 impl Store {
     /// Writes the state half of the checkpoint, if it is newer than what is there.
@@ -28,10 +28,10 @@ impl Store {
             id,
             Mechanism::Checkpoint,
             format!("SET {sets}"),
-            Some(
+            (!Mutation::CheckpointCondition.is_on()).then(|| {
                 "(attribute_not_exists(#s) OR #s < :s) AND (attribute_not_exists(#v) OR #v <= :v)"
-                    .to_owned(),
-            ),
+                    .to_owned()
+            }),
             names,
             values,
         )
@@ -91,12 +91,14 @@ impl Store {
             None => (Names::new(), Item::new(), Vec::new(), String::new()),
         };
         names.push(("#due".to_owned(), DUE.to_owned()));
+        let free = Mutation::CheckpointCondition.is_on();
         let condition = match read {
+            _ if free => None,
             Some(read) => {
                 values.insert(":read".to_owned(), n(read));
-                format!("#due = :read{also}")
+                Some(format!("#due = :read{also}"))
             }
-            None => format!("attribute_not_exists(#due){also}"),
+            None => Some(format!("attribute_not_exists(#due){also}")),
         };
         let mut expression = String::new();
         match next {
@@ -121,15 +123,8 @@ impl Store {
                 expression.push_str("REMOVE #due, #ds");
             }
         }
-        self.update_checkpoint(
-            id,
-            Mechanism::Wake,
-            expression,
-            Some(condition),
-            names,
-            values,
-        )
-        .await
+        self.update_checkpoint(id, Mechanism::Wake, expression, condition, names, values)
+            .await
     }
 
     async fn update_checkpoint(

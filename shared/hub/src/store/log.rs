@@ -9,7 +9,7 @@ use super::item::{PK, SK, s, text};
 use super::units::Mechanism;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
-use baton_domain::{Entry, SCHEMA as CURRENT, Thread, ThreadId, Timestamp, apply_entry};
+use baton_domain::{Entry, Mutation, SCHEMA as CURRENT, Thread, ThreadId, Timestamp, apply_entry};
 
 /// The checkpoint and up to 8 entries: what one Query reads first.
 const FIRST_PAGE: i32 = 9;
@@ -154,12 +154,14 @@ impl Store {
         if size > ENTRY_LIMIT {
             return Err(StoreError::TooLarge(size));
         }
+        let unless_taken = !Mutation::AppendCondition.is_on();
+        let condition = unless_taken.then(|| "attribute_not_exists(pk)".to_owned());
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
+            .set_condition_expression(condition)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
             .send()
@@ -186,7 +188,7 @@ impl Store {
                 .await?
                 .ok_or(StoreError::Contended)?,
         };
-        if standing.command == entry.command {
+        if standing.command == entry.command && !Mutation::CommandId.is_on() {
             Ok(Appended::Yes)
         } else {
             Ok(Appended::Lost(Box::new(standing)))

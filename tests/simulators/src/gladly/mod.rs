@@ -43,11 +43,14 @@ mod state;
 mod tests;
 mod webhooks;
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderMap;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
@@ -65,6 +68,23 @@ use crate::clock::Clock;
 use crate::serving::{self, Served};
 use state::World;
 
+/// One attempt to deliver a webhook.
+#[derive(Clone, Debug)]
+pub struct WebhookPost {
+    /// Where it goes.
+    pub url: String,
+    /// What authenticates it.
+    pub headers: HeaderMap,
+    /// The JSON that is sent.
+    pub body: String,
+}
+
+/// A webhook under way: the status that it was answered with, if it was.
+pub type Exchange = Pin<Box<dyn Future<Output = Option<u16>> + Send>>;
+
+/// Takes webhooks to their receiver in place of sockets.
+type Carrier = Arc<dyn Fn(WebhookPost) -> Exchange + Send + Sync>;
+
 /// A handle to one simulated Gladly; clones are the same one. Methods that make
 /// it send something are to be called within a Tokio runtime: outside one, it is
 /// sent at the next call within.
@@ -75,6 +95,7 @@ struct Inner {
     clock: Clock,
     world: Mutex<World>,
     http: OnceLock<Option<reqwest::Client>>,
+    carrier: OnceLock<Carrier>,
     /// Tells the driver that an earlier timer was set, or that all is over.
     wake: Arc<Notify>,
     driven: AtomicBool,
@@ -108,6 +129,7 @@ impl GladlySim {
             clock,
             world: Mutex::new(World::new(config)),
             http: OnceLock::new(),
+            carrier: OnceLock::new(),
             wake: Arc::new(Notify::new()),
             driven: AtomicBool::new(false),
             changes: watch::channel(0).0,
@@ -242,6 +264,16 @@ impl GladlySim {
         result
     }
 
+    /// Lets `carry` take webhooks to their receiver within this process, instead of
+    /// sockets. Only the first counts, and only if nothing was sent before.
+    pub fn carry_webhooks(&self, carry: impl Fn(WebhookPost) -> Exchange + Send + Sync + 'static) {
+        let _first = self.0.carrier.set(Arc::new(carry));
+    }
+
+    pub(crate) fn carrier(&self) -> Option<&Carrier> {
+        self.0.carrier.get()
+    }
+
     /// The client for webhooks, if the machine can make one.
     pub(crate) fn http(&self) -> Option<&reqwest::Client> {
         self.0.http.get_or_init(|| serving::client().ok()).as_ref()
@@ -258,7 +290,9 @@ async fn drive(inner: Weak<Inner>) {
         let (clock, wake) = (sim.0.clock.clone(), Arc::clone(&sim.0.wake));
         drop(sim);
         match next {
+            // In a fixed order, so that a seed replays.
             Some(at) => tokio::select! {
+                biased;
                 () = clock.sleep_until(at) => {}
                 () = wake.notified() => {}
             },

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::json;
 
-use super::GladlySim;
 use super::delivery::{Attempt, AttemptOutcome, Delivery, DeliveryState, Release};
 use super::refusal::Refusal;
 use super::webhooks::{RequestLog, Webhook};
+use super::{Exchange, GladlySim, WebhookPost};
 use crate::random::Random;
 
 /// With a virtual clock nothing ends a silent receiver unless the test moves the
@@ -22,7 +21,7 @@ impl GladlySim {
         let prepared = self.act(|world, now| {
             let delivery = world.deliveries.get(number)?;
             let webhook = world.webhook(&delivery.webhook_id)?;
-            let post = Post {
+            let post = WebhookPost {
                 url: webhook.url.clone(),
                 headers: webhook.authentication(),
                 body: delivery.body.clone(),
@@ -62,7 +61,7 @@ impl GladlySim {
     pub(crate) async fn ping(&self, webhook: &Webhook) -> Result<(), Refusal> {
         let at = self.clock().now();
         let outcome = self
-            .post(Post {
+            .post(WebhookPost {
                 url: webhook.url.clone(),
                 headers: webhook.authentication(),
                 // Nothing but the type is documented, so nothing else is sent.
@@ -87,35 +86,43 @@ impl GladlySim {
         }
     }
 
-    async fn post(&self, post: Post) -> AttemptOutcome {
+    async fn post(&self, post: WebhookPost) -> AttemptOutcome {
         let allowed = self.read(|world| world.config.webhook_deadline_ms);
         let deadline = self.clock().now().saturating_add(allowed);
-        let Some(http) = self.http() else {
+        let Some(exchange) = self.exchange(post) else {
             return AttemptOutcome::Unreachable;
         };
-        let request = http
-            .post(&post.url)
-            .headers(post.headers)
-            .header(CONTENT_TYPE, "application/json")
-            .body(post.body);
         let exchange = async {
-            match request.send().await {
-                Ok(answer) => {
-                    let status = answer.status().as_u16();
-                    // Read to the end, so that the connection can be used again.
-                    match answer.bytes().await {
-                        Ok(_) => AttemptOutcome::Answered(status),
-                        Err(_) => AttemptOutcome::Unreachable,
-                    }
-                }
-                Err(_) => AttemptOutcome::Unreachable,
+            match exchange.await {
+                Some(status) => AttemptOutcome::Answered(status),
+                None => AttemptOutcome::Unreachable,
             }
         };
         tokio::select! {
+            biased;
             outcome = exchange => outcome,
             () = self.clock().sleep_until(deadline) => AttemptOutcome::TimedOut,
             () = tokio::time::sleep(REAL_LIMIT), if self.clock().is_virtual() => AttemptOutcome::TimedOut,
         }
+    }
+
+    /// The way of a webhook to its receiver and back: the answer's status, if one came.
+    fn exchange(&self, post: WebhookPost) -> Option<Exchange> {
+        if let Some(carrier) = self.carrier() {
+            return Some(carrier(post));
+        }
+        let request = self
+            .http()?
+            .post(&post.url)
+            .headers(post.headers)
+            .header(CONTENT_TYPE, "application/json")
+            .body(post.body);
+        Some(Box::pin(async move {
+            let answer = request.send().await.ok()?;
+            let status = answer.status().as_u16();
+            // Read to the end, so that the connection can be used again.
+            answer.bytes().await.ok().map(|_| status)
+        }))
     }
 
     /// Every delivery in the order of its event, copies included.
@@ -140,10 +147,4 @@ impl GladlySim {
             held
         })
     }
-}
-
-struct Post {
-    url: String,
-    headers: HeaderMap,
-    body: String,
 }
