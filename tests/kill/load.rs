@@ -9,8 +9,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// Customers of one hub at once.
-const CUSTOMERS: u64 = 24;
 /// How long anybody may wait for anything once there is peace: the next tick, a claim of
 /// 30 s that nobody ended, and the bot's next try after that.
 const STUCK_AFTER: Duration = Duration::from_secs(90);
@@ -63,11 +61,11 @@ struct Signs {
     begun: AtomicU64,
 }
 
-/// Lets the customers begin.
-pub(crate) fn start(world: &World, seed: u64) -> Load {
+/// Lets so many customers begin, each with one conversation after the other.
+pub(crate) fn start(world: &World, seed: u64, customers: u64) -> Load {
     let signs = Arc::new(Signs::default());
     let mut tasks = JoinSet::new();
-    for customer in 0..CUSTOMERS {
+    for customer in 0..customers {
         let customer = Customer {
             gladly: world.gladly.clone(),
             signs: Arc::clone(&signs),

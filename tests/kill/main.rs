@@ -1,12 +1,15 @@
-//! `kill -9` of real functions: one process per sandbox, over real sockets, killed again
-//! and again at random moments under load. DynamoDB, EventBridge and API Gateway live on
-//! in the test, as they do on AWS; the platform and the bot live on, too.
+//! Real functions under load, one process per sandbox, over real sockets: killed with
+//! `kill -9` again and again at random moments; and with a database that throttles,
+//! fails, is slow, hangs and loses answers. DynamoDB, EventBridge and API Gateway live in
+//! the test, as they live on AWS; the platform and the bot live there, too.
 //!
 //! | module | subject |
 //! |---|---|
 //! | `world` | a hub of processes between a simulated platform and a sample bot |
 //! | `load` | customers who write, are answered, and leave or go on to an agent |
 //! | `killer` | whom it meets, and when |
+//! | `probe` | a bot that writes all the time |
+//! | `storm` | what the database does, and how its callers are answered |
 //! | `verdict` | what the platform sent and got, and what the bot was told, compared |
 //!
 //! A trial is a kill that met a call in hand; kills of idle sandboxes are counted apart.
@@ -15,6 +18,8 @@
 
 mod killer;
 mod load;
+mod probe;
+mod storm;
 mod verdict;
 mod world;
 
@@ -30,6 +35,8 @@ use world::World;
 const FEW: u64 = 200;
 /// Trials that one hub sees before everything is looked at and a new one takes its place.
 const ROUND: u64 = 500;
+/// Customers of one hub at once.
+const CUSTOMERS: u64 = 24;
 /// How long the hub may go on after every customer has everything.
 const SETTLES_WITHIN: Duration = Duration::from_secs(60);
 /// Hubs at once: the stream of one stands still while its reader is killed.
@@ -110,7 +117,7 @@ async fn rounds(seed: u64, progress: Arc<Progress>) -> (Killed, Verdict) {
 /// has what they wait for, then the verdict.
 async fn play(seed: u64, trials: u64, progress: &Progress) -> (Killed, Verdict) {
     let world = World::set(seed).await;
-    let load = load::start(&world, seed);
+    let load = load::start(&world, seed, CUSTOMERS);
     let killed = killer::run(&world.sandboxes, seed, trials, || progress.tell()).await;
     let peace = Instant::now();
     let chats = load.finish().await;

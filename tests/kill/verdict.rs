@@ -4,7 +4,10 @@
 use crate::load::{Chat, End};
 use crate::world::World;
 use baton_simulators::bot::Told;
-use baton_simulators::gladly::{Delivery, DeliveryState, SessionTranscript, Speaker};
+use baton_simulators::gladly::{
+    ClosedBy, Delivery, DeliveryState, SessionState, SessionTranscript, Speaker, Violation,
+    ViolationKind,
+};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -19,6 +22,7 @@ pub(crate) struct Verdict {
     handoffs: usize,
     closes: usize,
     repeated_tellings: usize,
+    repeated_closes: usize,
     /// Pairs of messages whose order was compared.
     compared: usize,
     started: u64,
@@ -57,6 +61,7 @@ impl Verdict {
         self.handoffs += other.handoffs;
         self.closes += other.closes;
         self.repeated_tellings += other.repeated_tellings;
+        self.repeated_closes += other.repeated_closes;
         self.compared += other.compared;
         self.started += other.started;
         self.longest = self.longest.max(other.longest);
@@ -210,11 +215,31 @@ pub(crate) async fn of(
     verdict.fault("webhooks given up", given_up.count(), || {
         format!("the webhook is enabled: {enabled}")
     });
-    let violations = world.gladly.violations();
-    verdict.fault("forbidden calls", violations.len(), || {
-        format!("{violations:#?}")
+    let (repeated, forbidden): (Vec<_>, Vec<_>) = world
+        .gladly
+        .violations()
+        .into_iter()
+        .partition(|violation| is_repeated_close(world, violation));
+    verdict.repeated_closes = repeated.len();
+    verdict.fault("forbidden calls", forbidden.len(), || {
+        format!("{forbidden:#?}")
     });
     verdict
+}
+
+/// Whether it is a close of a session that a close has ended before: who takes over from
+/// a process that was killed between Gladly's answer and the log cannot know better.
+/// Gladly's sessions do not tell that they are closed, so only the refusal does.
+fn is_repeated_close(world: &World, violation: &Violation) -> bool {
+    let session = violation
+        .path
+        .strip_suffix("/close")
+        .and_then(|path| path.rsplit('/').next())
+        .and_then(|id| world.gladly.session(id));
+    violation.kind == ViolationKind::AfterClose
+        && session.is_some_and(|session| {
+            session.state == SessionState::Closed(ClosedBy::Automation) && session.closes.len() == 1
+        })
 }
 
 impl fmt::Display for Verdict {
@@ -227,6 +252,7 @@ impl fmt::Display for Verdict {
             ("handoffs", self.handoffs),
             ("closes by the bot", self.closes),
             ("tellings repeated (allowed)", self.repeated_tellings),
+            ("closes refused (allowed)", self.repeated_closes),
             ("pairs compared for order", self.compared),
         ];
         for (name, count) in facts {

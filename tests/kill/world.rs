@@ -1,7 +1,9 @@
 //! A hub of processes between a simulated platform and a sample bot.
 
 use crate::load::Chat;
+use crate::storm::Watch;
 use baton_domain::Thread;
+use baton_local::engine::Faults;
 use baton_local::gateway;
 use baton_local::invoke::Functions;
 use baton_local::schedule::Schedules;
@@ -31,6 +33,8 @@ pub(crate) struct World {
     pub(crate) sandboxes: Sandboxes,
     pub(crate) scene: Scene,
     pub(crate) webhook: String,
+    /// The base URL of webhooks and API.
+    pub(crate) front: String,
     log: PathBuf,
     streams: Streams,
     schedules: Schedules,
@@ -40,6 +44,16 @@ pub(crate) struct World {
 impl World {
     /// Everything running and connected.
     pub(crate) async fn set(seed: u64) -> Self {
+        Self::in_weather(seed, None, &Watch::default()).await
+    }
+
+    /// The same, with functions that see the database through these faults, and are
+    /// watched from where HTTP comes in.
+    pub(crate) async fn in_weather(
+        seed: u64,
+        faults: Option<Arc<dyn Faults>>,
+        watch: &Watch,
+    ) -> Self {
         let gladly = GladlySim::new(GladlyConfig {
             retry_scale: RETRY_SCALE,
             // The limit is another test's subject; here it would only thin out the load.
@@ -64,15 +78,24 @@ impl World {
             inbox: config.default_inbox.id.clone(),
             bot: bot_served.base_url.clone(),
         };
-        let name = format!("baton-kill-{}-{seed}.log", std::process::id());
+        let name = format!(
+            "baton-kill-{}-{}.log",
+            std::process::id(),
+            platform.address.port()
+        );
         let log = std::env::temp_dir().join(name);
         let binaries = built::functions(&[]).expect("the functions can be built");
         let sandboxes = Sandboxes::serve(&binaries, &log).await.expect("a port");
         let functions: Arc<dyn Functions> = Arc::new(sandboxes.clone());
         // Kills make the bot late, which is no reason here to take it the conversation.
-        let scene = Scene::with_timers(&parties, "bot_owes = \"200s\"", Arc::clone(&functions))
-            .await
-            .expect("the scene can be set");
+        let scene = Scene::with(
+            &parties,
+            "bot_owes = \"200s\"",
+            faults,
+            Arc::clone(&functions),
+        )
+        .await
+        .expect("the scene can be set");
         for spec in &scene.template.functions {
             let mut environment = scene.environment(&spec.name).expect("an environment");
             environment.insert("RUST_LOG".to_owned(), "warn".to_owned());
@@ -81,7 +104,7 @@ impl World {
         let clock = Arc::clone(scene.engine.clock());
         let front = gateway::router(
             Arc::clone(&scene.template),
-            Arc::clone(&functions),
+            watch.over(Arc::clone(&functions)),
             clock.clone(),
         );
         let front = serve(front).await.expect("a port");
@@ -109,6 +132,7 @@ impl World {
             sandboxes,
             scene,
             webhook,
+            front: front.base_url.clone(),
             log,
             streams,
             schedules,

@@ -8,6 +8,10 @@
 //! verified.
 
 use crate::certificate::{Certificate, Secure};
+mod tries;
+
+pub use tries::Tries;
+
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -54,6 +58,7 @@ pub type Uses = BTreeMap<Use, u64>;
 pub struct Aws {
     url: String,
     uses: Arc<Mutex<Uses>>,
+    tries: Arc<Mutex<Tries>>,
     _server: Server,
 }
 
@@ -70,6 +75,7 @@ struct Services {
     bus: Bus,
     secrets: Arc<BTreeMap<String, String>>,
     uses: Arc<Mutex<Uses>>,
+    tries: Arc<Mutex<Tries>>,
 }
 
 impl Aws {
@@ -85,11 +91,13 @@ impl Aws {
         certificate: Option<&Certificate>,
     ) -> io::Result<Self> {
         let uses = Arc::new(Mutex::new(Uses::new()));
+        let tries = Arc::new(Mutex::new(Tries::default()));
         let services = Services {
             engine: engine.clone(),
             bus: bus.clone(),
             secrets: Arc::new(secrets),
             uses: Arc::clone(&uses),
+            tries: Arc::clone(&tries),
         };
         let router = Router::new()
             .fallback(answer)
@@ -108,6 +116,7 @@ impl Aws {
         Ok(Self {
             url,
             uses,
+            tries,
             _server: server,
         })
     }
@@ -125,6 +134,13 @@ impl Aws {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// How requests to DynamoDB were tried so far.
+    #[must_use]
+    pub fn tries(&self) -> Tries {
+        let tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.clone()
     }
 
     /// How often a function asked for an action, on whatever resource.
@@ -148,7 +164,19 @@ async fn answer(State(services): State<Services>, headers: HeaderMap, body: Byte
     count(&services.uses, &function, used(&target, &json));
     match target.split_once('.') {
         Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", _)) => {
-            handed_over(&services.engine, &target, body).await
+            let (invocation, info) = (header("amz-sdk-invocation-id"), header("amz-sdk-request"));
+            services
+                .tries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .note(invocation, &info);
+            // What has arrived is done, whether or not its caller still listens.
+            let engine = services.engine.clone();
+            let work = tokio::spawn(async move { handed_over(&engine, &target, body).await });
+            work.await.unwrap_or_else(|stopped| {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                error(status, "InternalServerError", &stopped.to_string())
+            })
         }
         Some(("AWSEvents", _)) => handed_over(&services.bus, &target, body).await,
         Some(("secretsmanager", "GetSecretValue")) => secret(&services, &json),

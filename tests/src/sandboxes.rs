@@ -26,7 +26,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, mpsc, on
 
 /// Sandboxes that one function may have at once. Lambda would start more; here calls
 /// wait, so that a small machine is not drowned in processes.
-const SANDBOXES: usize = 12;
+const SANDBOXES: usize = 40;
 
 /// All sandboxes; clones share them. The last one ends their processes.
 #[derive(Clone, Debug)]

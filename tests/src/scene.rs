@@ -11,7 +11,7 @@ use baton_hub::store::Store;
 use baton_hub::store::records::{Role, TokenRecord};
 use baton_local::bus::Bus;
 use baton_local::dead_letters::DeadLetters;
-use baton_local::engine::{Engine, Location};
+use baton_local::engine::{Engine, Faults, Location};
 use baton_local::invoke::Functions;
 use baton_local::template::Template;
 use std::collections::BTreeMap;
@@ -175,20 +175,22 @@ impl Scene {
     /// # Errors
     /// When the settings have mistakes, or no port is free.
     pub async fn set(parties: &Parties, functions: Arc<dyn Functions>) -> Result<Self, Failed> {
-        Self::build(parties, "", functions, None).await
+        Self::build(parties, "", None, functions, None).await
     }
 
-    /// Sets a scene whose timers differ from the preset: lines of
-    /// `[connection.timers]`, such as `bot_owes = "200s"`.
+    /// Sets a scene whose timers differ from the preset (lines of
+    /// `[connection.timers]`, such as `bot_owes = "200s"`), and whose functions see the
+    /// database through these faults; the scene itself, and the stream, see it whole.
     ///
     /// # Errors
     /// When the settings have mistakes, or no port is free.
-    pub async fn with_timers(
+    pub async fn with(
         parties: &Parties,
         timers: &str,
+        faults: Option<Arc<dyn Faults>>,
         functions: Arc<dyn Functions>,
     ) -> Result<Self, Failed> {
-        Self::build(parties, timers, functions, None).await
+        Self::build(parties, timers, faults, functions, None).await
     }
 
     /// Sets a scene with AWS behind TLS.
@@ -200,12 +202,13 @@ impl Scene {
         functions: Arc<dyn Functions>,
         certificate: Certificate,
     ) -> Result<Self, Failed> {
-        Self::build(parties, "", functions, Some(certificate)).await
+        Self::build(parties, "", None, functions, Some(certificate)).await
     }
 
     async fn build(
         parties: &Parties,
         timers: &str,
+        faults: Option<Arc<dyn Faults>>,
         functions: Arc<dyn Functions>,
         certificate: Option<Certificate>,
     ) -> Result<Self, Failed> {
@@ -238,7 +241,11 @@ impl Scene {
             (ID_KEY_ARN.to_owned(), ID_KEY.to_owned()),
             (SECRET_ARN.to_owned(), secrets),
         ]);
-        let aws = Aws::serve(&engine, &bus, secrets, certificate.as_ref()).await?;
+        let seen = match faults {
+            Some(faults) => engine.with_faults(faults),
+            None => engine.clone(),
+        };
+        let aws = Aws::serve(&seen, &bus, secrets, certificate.as_ref()).await?;
         Ok(Self {
             template,
             engine,
