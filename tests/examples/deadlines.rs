@@ -80,10 +80,26 @@ fn main() -> Result<(), Failed> {
     }
     if chosen("shard") {
         let began = Instant::now();
-        let minutes = std::env::var("MINUTES").ok().and_then(|n| n.parse().ok()).unwrap_or(10);
+        let minutes = std::env::var("MINUTES")
+            .ok()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(10);
         let o = paused()?.block_on(baton_tests::deadlines::shard::run(minutes, 15, 1))?;
         let p = |v: &[i64], s| baton_tests::deadlines::verdict::percentile(v, s);
-        println!("others {} p50 {} p99 {} max {}; slow {} p50 {} p99 {} max {}; never {} again {} in {:?}", o.others.len(), p(&o.others, 0.5), o.p99(), p(&o.others, 1.0), o.slow.len(), p(&o.slow, 0.5), p(&o.slow, 0.99), p(&o.slow, 1.0), o.never, o.again, began.elapsed());
+        println!(
+            "others {} p50 {} p99 {} max {}; slow {} p50 {} p99 {} max {}; never {} again {} in {:?}",
+            o.others.len(),
+            p(&o.others, 0.5),
+            o.p99(),
+            p(&o.others, 1.0),
+            o.slow.len(),
+            p(&o.slow, 0.5),
+            p(&o.slow, 0.99),
+            p(&o.slow, 1.0),
+            o.never,
+            o.again,
+            began.elapsed()
+        );
     }
     if chosen("flat") {
         let began = Instant::now();
