@@ -17,7 +17,9 @@ use tokio::task::JoinSet;
 
 /// How many of a hundred requests are struck, one after the other, and how long each.
 const SHARES: [u64; 4] = [1, 10, 50, 100];
-const EACH_LASTS: Duration = Duration::from_secs(5);
+const EACH_LASTS: Duration = Duration::from_secs(4);
+/// Customers at once.
+const CUSTOMERS: u64 = 6;
 /// Less than a try of a request may take, and more.
 const SLOW: Duration = Duration::from_millis(700);
 const HANGS: Duration = Duration::from_secs(5);
@@ -25,6 +27,9 @@ const HANGS: Duration = Duration::from_secs(5);
 const WEBHOOK_WITHIN: Duration = Duration::from_secs(15);
 /// A command's call, and a question, are answered by then.
 const CALL_WITHIN: Duration = Duration::from_secs(8);
+/// What the start of a process, and everything else that a busy machine does at the same
+/// time, may add to that here.
+const MACHINE_ADDS: Duration = Duration::from_millis(1_500);
 /// Tries of one request.
 const TRIES: u32 = 3;
 /// Once it is over.
@@ -177,7 +182,7 @@ async fn storm(kind: Kind, seed: u64) -> Outcome {
     let watch = Watch::default();
     let world = world::in_weather(seed, Some(weather.clone()), &watch).await;
     let probe = Probe::start(&world).await;
-    let load = load::start(&world, seed, 8);
+    let load = load::start(&world, seed, CUSTOMERS);
     for share in SHARES {
         *locked(&weather.share) = share;
         tokio::time::sleep(EACH_LASTS).await;
@@ -222,7 +227,7 @@ impl Outcome {
         let key = (call.function.clone(), call.status);
         *self.statuses.entry(key).or_default() += 1;
         let said = |what: &str| format!("{:?}: {} {what}", self.kind, call.function);
-        if call.took > limit {
+        if call.took > limit + MACHINE_ADDS {
             self.wrong.push(said(&format!("took {:?}", call.took)));
         }
         let webhook = call.function == "gladly" && ![200, 503].contains(&call.status);
@@ -250,16 +255,18 @@ impl Outcome {
             }
             return;
         };
-        let (mut low, mut high) = (0, 0);
-        for wait in second {
-            low += usize::from(*wait < Duration::from_millis(300));
-            high += usize::from(*wait > Duration::from_millis(600));
-        }
-        let all = second.len();
-        if all < 30 || low < all / 10 || high < all / 10 {
-            self.wrong.push(format!(
-                "{kind:?}: of {all} waits {low} were short and {high} long"
-            ));
+        let mut second: Vec<Duration> = second.iter().copied().collect();
+        second.sort_unstable();
+        let at = |percent: usize| second.get(second.len() * percent / 100).copied();
+        let spread = at(10).zip(at(90));
+        // Up to a second before the second try; without jitter all would be alike, with
+        // less of it none would be short.
+        let full = spread
+            .is_some_and(|(low, high)| high - low > Duration::from_millis(400) && low < high / 2);
+        if second.len() < 20 || !full {
+            let waits = second.len();
+            self.wrong
+                .push(format!("{kind:?}: {waits} waits, most within {spread:?}"));
         }
     }
 }
