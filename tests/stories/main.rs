@@ -3,6 +3,7 @@
 
 mod conversation;
 mod crash;
+mod deadlines;
 mod handover;
 mod hostile;
 mod privacy;

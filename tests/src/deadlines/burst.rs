@@ -84,12 +84,7 @@ pub async fn run(plan: &Plan) -> Result<Outcome, Failed> {
     let fleet = Fleet::new(&cloud, sandboxes, plan.seed)?;
     let sessions = Sessions::new(&cloud, 0);
     let minutes = 3 + WATCHED;
-    let ticks = tokio::spawn(Ticks::jittered().run(
-        cloud.time,
-        fleet.clone(),
-        minutes,
-        plan.seed,
-    ));
+    let ticks = tokio::spawn(Ticks::jittered().run(cloud.time, fleet.clone(), minutes, plan.seed));
     sessions.at_once(plan.sessions, WRITTEN, TIMERS).await?;
     let due = BEGIN.plus(WRITTEN + TIMERS.0 * SECOND).seconds_up() * SECOND;
     let mut settled = None;

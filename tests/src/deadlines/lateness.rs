@@ -85,7 +85,11 @@ pub async fn run(plan: &Plan) -> Result<Outcome, Failed> {
     let longest = TIMERS.iter().map(|(owes, silent)| owes + silent).max();
     // Room for the last timers, and for two ticks after them.
     let minutes = plan.minutes + longest.unwrap_or_default().unsigned_abs().div_ceil(60) + 4;
-    let ticks = tokio::spawn(plan.ticks.clone().run(cloud.time, fleet.clone(), minutes, plan.seed));
+    let ticks = tokio::spawn(
+        plan.ticks
+            .clone()
+            .run(cloud.time, fleet.clone(), minutes, plan.seed),
+    );
     let over = i64::try_from(plan.minutes)? * MINUTE;
     sessions
         .spread(plan.sessions, FIRST_TICK, over, plan.seed)

@@ -12,8 +12,8 @@ use crate::runtime_api::{Answer, RuntimeApi};
 use crate::scene::{CONNECTION, Parties, Scene};
 use baton_domain::time::SECOND;
 use baton_domain::{
-    Actor, Command, Content, Fingerprint, Identity, News, PlatformEvent, Request, Thread,
-    ThreadId, Timestamp, WorkResult,
+    Actor, Command, Content, Fingerprint, Identity, News, PlatformEvent, Request, Thread, ThreadId,
+    Timestamp, WorkResult,
 };
 use baton_hub::settings::Settings;
 use baton_hub::source::{FixedSettings, SettingsCache};
@@ -111,7 +111,9 @@ async fn tick(binary: &Path, scene: &Scene, due: usize) -> Result<(Duration, f64
     tokio::time::timeout(STARTS_WITHIN, asked.wait_for(|count| *count > 0)).await??;
     let pages = || {
         let uses = scene.aws.uses();
-        let index = uses.iter().filter(|(used, _)| used.resource == "table/index/due");
+        let index = uses
+            .iter()
+            .filter(|(used, _)| used.resource == "table/index/due");
         index.map(|(_, count)| *count).sum::<u64>()
     };
     let before = (processor(process.id())?, pages());
@@ -123,7 +125,10 @@ async fn tick(binary: &Path, scene: &Scene, due: usize) -> Result<(Duration, f64
     }
     let spent = processor(process.id())? - before.0;
     let rows = (pages() - before.1).saturating_mul(PAGE).max(1);
-    Ok((spent.div_f64(f64::from(u32::try_from(rows)?)), memory(process.id())?))
+    Ok((
+        spent.div_f64(f64::from(u32::try_from(rows)?)),
+        memory(process.id())?,
+    ))
 }
 
 /// Rows of a page, nearly all of which are full where very much is due.
@@ -137,12 +142,7 @@ fn requests(scene: &Scene) -> u64 {
 
 /// Makes conversations that began `ago` milliseconds ago, answered by the bot where that
 /// was long enough ago for its customer to count as silent now; and their rows.
-async fn overdue(
-    scene: &Scene,
-    first: usize,
-    count: usize,
-    ago: i64,
-) -> Result<Vec<Due>, Failed> {
+async fn overdue(scene: &Scene, first: usize, count: usize, ago: i64) -> Result<Vec<Due>, Failed> {
     let past = Clock::of(Arc::new(Past(ago)));
     let core = Core {
         store: scene.store.clone(),
@@ -151,7 +151,10 @@ async fn overdue(
         settings: SettingsCache::new(Arc::new(FixedSettings(Settings::default()))),
     };
     let settings = scene.settings.clone();
-    let connection = settings.connections.get(CONNECTION).ok_or("no connection")?;
+    let connection = settings
+        .connections
+        .get(CONNECTION)
+        .ok_or("no connection")?;
     let give_up = Timestamp(i64::MAX);
     let mut rows = Vec::with_capacity(count);
     for number in first..first + count {

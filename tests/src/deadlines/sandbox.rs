@@ -230,7 +230,8 @@ impl Asked {
         let text = |name: &str| item.get(name).and_then(|value| value.get("S")?.as_str());
         let pk = text("pk")?.to_owned();
         let names = self.body.get("ExpressionAttributeNames");
-        let due = item.get("due").is_some() || names.is_some_and(|names| names.get("#ds").is_some());
+        let due =
+            item.get("due").is_some() || names.is_some_and(|names| names.get("#ds").is_some());
         let shard = due.then(|| shard_of(&pk).parse().unwrap_or_default());
         let is_entry = text("sk").is_some_and(|sk| sk.starts_with("e#"));
         let entry = text("d").filter(|_| is_entry).map(str::to_owned);
