@@ -1,5 +1,5 @@
 //! A function that does nothing: what the runtime alone weighs and takes, beside which
-//! `tests/figures` shows the real ones.
+//! `tests/bench` shows the real ones.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;

@@ -10,8 +10,11 @@ use crate::http::{HttpRequest, HttpResponse};
 use crate::problem::Problem;
 use crate::webhooks;
 use baton_hub::Core;
-use baton_hub::api::{Api, OutboundApi};
+use baton_hub::api::{Api, ApiError, OutboundApi};
+use baton_hub::core::CALL_ANSWERS_WITHIN;
 use baton_hub::settings::Platform;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// Gladly's webhook.
 pub async fn gladly(core: Core, request: HttpRequest) -> HttpResponse {
@@ -136,6 +139,7 @@ async fn unknown(api: Api, to: Way, request: HttpRequest) -> HttpResponse {
 struct Way {
     path: String,
     route: String,
+    answer_by: Instant,
 }
 
 impl Way {
@@ -143,9 +147,14 @@ impl Way {
         Self {
             path: request.path.clone(),
             route: request.route_key.clone(),
+            answer_by: request.arrived.0 + ANSWERS_WITHIN,
         }
     }
 }
+
+/// Whatever a call waits for, it is answered by then. What changes something looks at the
+/// time itself, and says how far it came; this is for what is left.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(CALL_ANSWERS_WITHIN as u64 - 100);
 
 /// Runs a route of the Baton API. In a task of its own: a panic is an answer like any
 /// other error, and a caller who hangs up does not stop what was begun.
@@ -154,10 +163,11 @@ async fn baton(
     to: Way,
     answer: impl Future<Output = Answer> + Send + 'static,
 ) -> HttpResponse {
-    let problem = match tokio::spawn(answer).await {
-        Ok(Ok(response)) => return response,
-        Ok(Err(problem)) => problem,
-        Err(_) => Problem::internal(),
+    let problem = match timeout_at(to.answer_by, tokio::spawn(answer)).await {
+        Ok(Ok(Ok(response))) => return response,
+        Ok(Ok(Err(problem))) => problem,
+        Ok(Err(_panic)) => Problem::internal(),
+        Err(_late) => Problem::from(ApiError::Unavailable),
     };
     let page = problem.kind.page();
     tracing::info!(route = %to.route, status = page.status, problem = page.name, "a call was refused");
@@ -170,10 +180,11 @@ async fn baton(
 
 /// Runs a route of the Gladly face, likewise.
 async fn face(to: Way, answer: impl Future<Output = FaceAnswer> + Send + 'static) -> HttpResponse {
-    let refused = match tokio::spawn(answer).await {
-        Ok(Ok(response)) => return response,
-        Ok(Err(refused)) => refused,
-        Err(_) => gladly_face::Refused::empty(500),
+    let refused = match timeout_at(to.answer_by, tokio::spawn(answer)).await {
+        Ok(Ok(Ok(response))) => return response,
+        Ok(Ok(Err(refused))) => refused,
+        Ok(Err(_panic)) => gladly_face::Refused::empty(500),
+        Err(_late) => gladly_face::Refused::empty(503),
     };
     tracing::info!(route = %to.route, status = refused.status(), "a call of the Gladly face was refused");
     refused.response()

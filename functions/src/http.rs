@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use tokio::time::Instant;
 
 /// A request.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -28,6 +29,19 @@ pub struct HttpRequest {
     base64: bool,
     #[serde(rename = "requestContext", default)]
     context: Context,
+    /// When this process got it: what a call may take counts from here.
+    #[serde(skip)]
+    pub arrived: Arrival,
+}
+
+/// The moment at which it is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival(pub Instant);
+
+impl Default for Arrival {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

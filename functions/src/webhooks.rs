@@ -5,8 +5,7 @@ use baton_hub::Core;
 use baton_hub::inbound::{Reception, Webhook};
 use baton_hub::settings::Platform;
 
-/// Takes in a webhook of this platform. Panics, too, are answered 2xx and kept as
-/// poison: a platform that is answered otherwise switches the webhook off.
+/// Takes in a webhook of this platform.
 pub async fn receive(core: &Core, platform: Platform, request: &HttpRequest) -> HttpResponse {
     let webhook = Webhook {
         endpoint: request
@@ -18,18 +17,7 @@ pub async fn receive(core: &Core, platform: Platform, request: &HttpRequest) -> 
             Ok(body) | Err(body) => body,
         },
     };
-    let task = tokio::spawn({
-        let (core, webhook) = (core.clone(), webhook.clone());
-        async move { core.receive(platform, &webhook).await }
-    });
-    let reception = match task.await {
-        Ok(reception) => reception,
-        // A panic's words may quote what a customer wrote; the hook says where it was.
-        Err(_panic) => {
-            tracing::error!("a webhook made its handler panic");
-            core.poison(&webhook, "it made the handler panic").await
-        }
-    };
+    let reception = core.receive(platform, &webhook).await;
     match reception {
         Reception::Accepted(what) => {
             tracing::info!(endpoint = %webhook.endpoint, what, "a webhook was taken in");

@@ -7,6 +7,11 @@
 //! (AWS Signature Version 4, `Credential=<key>/<date>/...`); signatures are not
 //! verified.
 
+use crate::certificate::{Certificate, Secure};
+mod tries;
+
+pub use tries::Tries;
+
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -51,8 +56,17 @@ pub type Uses = BTreeMap<Use, u64>;
 /// The services. Dropping it closes the port.
 #[derive(Debug)]
 pub struct Aws {
-    served: Served,
+    url: String,
     uses: Arc<Mutex<Uses>>,
+    tries: Arc<Mutex<Tries>>,
+    _server: Server,
+}
+
+/// What listens.
+#[derive(Debug)]
+enum Server {
+    Plain(#[expect(dead_code, reason = "dropping it closes the port")] Served),
+    Secure(#[expect(dead_code, reason = "dropping it closes the port")] Secure),
 }
 
 #[derive(Clone)]
@@ -61,11 +75,12 @@ struct Services {
     bus: Bus,
     secrets: Arc<BTreeMap<String, String>>,
     uses: Arc<Mutex<Uses>>,
+    tries: Arc<Mutex<Tries>>,
 }
 
 impl Aws {
     /// Serves this engine, this bus and these secrets (id or ARN, and text) on a free
-    /// port of 127.0.0.1.
+    /// port of 127.0.0.1, behind TLS where there is a certificate.
     ///
     /// # Errors
     /// When no port can be bound.
@@ -73,26 +88,43 @@ impl Aws {
         engine: &Engine,
         bus: &Bus,
         secrets: BTreeMap<String, String>,
+        certificate: Option<&Certificate>,
     ) -> io::Result<Self> {
         let uses = Arc::new(Mutex::new(Uses::new()));
+        let tries = Arc::new(Mutex::new(Tries::default()));
         let services = Services {
             engine: engine.clone(),
             bus: bus.clone(),
             secrets: Arc::new(secrets),
             uses: Arc::clone(&uses),
+            tries: Arc::clone(&tries),
         };
         let router = Router::new()
             .fallback(answer)
             .layer(DefaultBodyLimit::disable())
             .with_state(services);
-        let served = serve(router).await?;
-        Ok(Self { served, uses })
+        let (url, server) = match certificate {
+            None => {
+                let served = serve(router).await?;
+                (served.base_url.clone(), Server::Plain(served))
+            }
+            Some(certificate) => {
+                let served = certificate.serve(router).await?;
+                (served.url.clone(), Server::Secure(served))
+            }
+        };
+        Ok(Self {
+            url,
+            uses,
+            tries,
+            _server: server,
+        })
     }
 
     /// What `AWS_ENDPOINT_URL_DYNAMODB` and its like are set to.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.served.base_url
+        &self.url
     }
 
     /// Everything that was asked since the start, refused or not.
@@ -102,6 +134,13 @@ impl Aws {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// How requests to DynamoDB were tried so far.
+    #[must_use]
+    pub fn tries(&self) -> Tries {
+        let tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.clone()
     }
 
     /// How often a function asked for an action, on whatever resource.
@@ -125,7 +164,19 @@ async fn answer(State(services): State<Services>, headers: HeaderMap, body: Byte
     count(&services.uses, &function, used(&target, &json));
     match target.split_once('.') {
         Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", _)) => {
-            handed_over(&services.engine, &target, body).await
+            let (invocation, info) = (header("amz-sdk-invocation-id"), header("amz-sdk-request"));
+            services
+                .tries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .note(invocation, &info);
+            // What has arrived is done, whether or not its caller still listens.
+            let engine = services.engine.clone();
+            let work = tokio::spawn(async move { handed_over(&engine, &target, body).await });
+            work.await.unwrap_or_else(|stopped| {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                error(status, "InternalServerError", &stopped.to_string())
+            })
         }
         Some(("AWSEvents", _)) => handed_over(&services.bus, &target, body).await,
         Some(("secretsmanager", "GetSecretValue")) => secret(&services, &json),

@@ -64,6 +64,32 @@ fn cargo(arguments: &[&str]) -> Result<Vec<u8>, String> {
     Err(format!("cargo {}: {words}", arguments.join(" ")))
 }
 
+/// How a function is started with this environment and no other, as `function` at the
+/// Runtime API at `api` (`127.0.0.1:9001`, or with a scheme and a path).
+#[must_use]
+pub fn function_command(
+    binary: &Path,
+    function: &str,
+    api: &str,
+    environment: &BTreeMap<String, String>,
+) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .env_clear()
+        .envs(environment)
+        // Source: Lambda developer guide, "Defined runtime environment variables".
+        .env("AWS_LAMBDA_FUNCTION_NAME", function)
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .env(
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+            format!("/aws/lambda/{function}"),
+        )
+        .env("AWS_LAMBDA_LOG_STREAM_NAME", "test")
+        .env("AWS_LAMBDA_RUNTIME_API", api);
+    command
+}
+
 /// A running program. Dropping it kills it, also while a test fails.
 #[derive(Debug)]
 pub struct Process {
@@ -83,21 +109,7 @@ impl Process {
         api: &str,
         environment: &BTreeMap<String, String>,
     ) -> std::io::Result<Self> {
-        let mut command = Command::new(binary);
-        command
-            .env_clear()
-            .envs(environment)
-            // Source: Lambda developer guide, "Defined runtime environment variables".
-            .env("AWS_LAMBDA_FUNCTION_NAME", function)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-            .env(
-                "AWS_LAMBDA_LOG_GROUP_NAME",
-                format!("/aws/lambda/{function}"),
-            )
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "test")
-            .env("AWS_LAMBDA_RUNTIME_API", api);
-        Self::start(&mut command)
+        Self::start(&mut function_command(binary, function, api, environment))
     }
 
     /// Starts a program and listens to what it says.

@@ -2,14 +2,16 @@
 //! the ids in `events/` are those of a thread that `events/gladly.json` makes.
 
 use crate::aws::{Aws, access_key};
+use crate::certificate::Certificate;
 use baton_domain::{IdKey, ThreadId};
 use baton_hub::config::{CheckContext, check, render, to_document};
+use baton_hub::settings::Settings;
 use baton_hub::source::token_hash;
 use baton_hub::store::Store;
 use baton_hub::store::records::{Role, TokenRecord};
 use baton_local::bus::Bus;
 use baton_local::dead_letters::DeadLetters;
-use baton_local::engine::{Engine, Location};
+use baton_local::engine::{Engine, Faults, Location};
 use baton_local::invoke::Functions;
 use baton_local::template::Template;
 use std::collections::BTreeMap;
@@ -52,7 +54,13 @@ pub type Failed = Box<dyn Error + Send + Sync>;
 /// The id of the samples' thread.
 #[must_use]
 pub fn thread() -> ThreadId {
-    IdKey::new(ID_KEY.as_bytes().to_vec()).thread(CONNECTION, SESSION)
+    thread_of(SESSION)
+}
+
+/// The id of the thread of any session.
+#[must_use]
+pub fn thread_of(session: &str) -> ThreadId {
+    IdKey::new(ID_KEY.as_bytes().to_vec()).thread(CONNECTION, session)
 }
 
 /// The parties outside.
@@ -83,7 +91,7 @@ impl Parties {
         }
     }
 
-    fn document(&self) -> String {
+    fn document(&self, timers: &str) -> String {
         let Self {
             gladly,
             address,
@@ -117,9 +125,21 @@ username = "{BOT_USER}"
 password = "{BOT_PASSWORD}"
 [connection.timers]
 preset = "gladly"
+{timers}
 "#
         )
     }
+}
+
+/// The settings of a configuration.
+fn settings_of(toml: &str) -> Result<Settings, Failed> {
+    let context = CheckContext {
+        tracked_by_git: false,
+        env: &|_| None,
+    };
+    let checked = check(toml, &context);
+    let settings = checked.settings;
+    Ok(settings.ok_or_else(|| render(&checked.mistakes, toml))?)
 }
 
 /// A table with settings and tokens, a bus, and both as AWS on a local port.
@@ -137,14 +157,61 @@ pub struct Scene {
     pub aws: Aws,
     /// The table, for looking inside.
     pub store: Store,
+    /// The settings that were put there.
+    pub settings: Settings,
+    /// What the binaries shall believe, where AWS is behind TLS.
+    certificate: Option<Certificate>,
 }
 
 impl Scene {
-    /// Sets a scene in memory.
+    /// The key of thread ids.
+    #[must_use]
+    pub fn id_key(&self) -> IdKey {
+        IdKey::new(ID_KEY.as_bytes().to_vec())
+    }
+
+    /// Sets a scene in memory, with AWS as plain HTTP.
     ///
     /// # Errors
     /// When the settings have mistakes, or no port is free.
     pub async fn set(parties: &Parties, functions: Arc<dyn Functions>) -> Result<Self, Failed> {
+        Self::build(parties, "", None, functions, None).await
+    }
+
+    /// Sets a scene whose timers differ from the preset (lines of
+    /// `[connection.timers]`, such as `bot_owes = "200s"`), and whose functions see the
+    /// database through these faults; the scene itself, and the stream, see it whole.
+    ///
+    /// # Errors
+    /// When the settings have mistakes, or no port is free.
+    pub async fn with(
+        parties: &Parties,
+        timers: &str,
+        faults: Option<Arc<dyn Faults>>,
+        functions: Arc<dyn Functions>,
+    ) -> Result<Self, Failed> {
+        Self::build(parties, timers, faults, functions, None).await
+    }
+
+    /// Sets a scene with AWS behind TLS.
+    ///
+    /// # Errors
+    /// When the settings have mistakes, or no port is free.
+    pub async fn behind_tls(
+        parties: &Parties,
+        functions: Arc<dyn Functions>,
+        certificate: Certificate,
+    ) -> Result<Self, Failed> {
+        Self::build(parties, "", None, functions, Some(certificate)).await
+    }
+
+    async fn build(
+        parties: &Parties,
+        timers: &str,
+        faults: Option<Arc<dyn Faults>>,
+        functions: Arc<dyn Functions>,
+        certificate: Option<Certificate>,
+    ) -> Result<Self, Failed> {
         let template = Arc::new(Template::builtin()?);
         let engine = Engine::open(Location::Memory)?;
         engine.create_table(&template.table, TABLE).await?;
@@ -157,15 +224,7 @@ impl Scene {
             Arc::clone(engine.clock()),
         );
         let store = Store::new(engine.client(), TABLE);
-        let toml = parties.document();
-        let context = CheckContext {
-            tracked_by_git: false,
-            env: &|_| None,
-        };
-        let checked = check(&toml, &context);
-        let settings = checked
-            .settings
-            .ok_or_else(|| render(&checked.mistakes, &toml))?;
+        let settings = settings_of(&parties.document(timers))?;
         let (document, secrets) = to_document(&settings)?;
         store.put_settings_document(&document).await?;
         for (token, role) in TOKENS {
@@ -182,7 +241,11 @@ impl Scene {
             (ID_KEY_ARN.to_owned(), ID_KEY.to_owned()),
             (SECRET_ARN.to_owned(), secrets),
         ]);
-        let aws = Aws::serve(&engine, &bus, secrets).await?;
+        let seen = match faults {
+            Some(faults) => engine.with_faults(faults),
+            None => engine.clone(),
+        };
+        let aws = Aws::serve(&seen, &bus, secrets, certificate.as_ref()).await?;
         Ok(Self {
             template,
             engine,
@@ -190,6 +253,8 @@ impl Scene {
             dead_letters,
             aws,
             store,
+            settings,
+            certificate,
         })
     }
 
@@ -226,6 +291,10 @@ impl Scene {
             ("AWS_ENDPOINT_URL_SECRETS_MANAGER", self.aws.url()),
         ] {
             environment.insert(name.to_owned(), value.to_owned());
+        }
+        if let Some(certificate) = &self.certificate {
+            let authority = certificate.authority().display().to_string();
+            environment.insert("AWS_CA_BUNDLE".to_owned(), authority);
         }
         Ok(environment)
     }

@@ -8,7 +8,7 @@
 //! | `material` | entries, rows and names to store |
 //! | `log`, `checkpoint`, `repair` | a thread: append and load, its two halves, what is broken or newer |
 //! | `due` | arming, the index of what is due, waiting events, the lease |
-//! | `rows`, `records` | what is derived, and single items |
+//! | `rows`, `records`, `poison` | what is derived, single items, webhooks that could not be used |
 //! | `golden`, `chronicle` | the stored form of every release, and the threads in it |
 //! | `units`, `conversation` | what a conversation costs |
 //!
@@ -25,12 +25,12 @@
 
 mod checkpoint;
 mod chronicle;
-mod conversation;
 mod due;
 mod engines;
 mod golden;
 mod log;
 mod material;
+mod poison;
 mod records;
 mod repair;
 mod rows;
@@ -101,9 +101,12 @@ contract! {
         an_open_row_moves_with_its_holder,
         open_rows_come_the_longest_first_and_in_pages,
         rows_of_a_day_come_by_opening_and_in_pages;
+    poison:
+        poison_is_kept_and_cut,
+        poison_is_noted_and_removed,
+        poison_costs_one_unit_and_expires;
     records:
         a_name_belongs_to_the_newest,
-        poison_is_kept_and_cut,
         tokens_and_settings_are_replaced,
         a_key_holds_for_a_day_and_one_body,
         a_seat_is_freed_once,

@@ -1,4 +1,4 @@
-//! Single items: directory, poison, tokens, settings, idempotency keys, seats.
+//! Single items: directory, tokens, settings, idempotency keys, seats.
 
 use crate::engines::Table;
 use crate::material::{START, cost, print, thread};
@@ -8,10 +8,7 @@ use baton_domain::seats::Holding;
 use baton_domain::time::{DAY, HOUR, SECOND};
 use baton_hub::store::directory::{DIRECTORY_KEPT, Listed};
 use baton_hub::store::item::{Item, PK, SK, TTL, number, s};
-use baton_hub::store::records::{
-    KEY_KEPT, KeyClaim, POISON_KEPT, POISON_LIMIT, Poison, Role, TokenRecord,
-};
-use baton_hub::store::rows::day_of;
+use baton_hub::store::records::{KEY_KEPT, KeyClaim, Role, TokenRecord};
 
 fn listed(n: u32, at: Timestamp) -> Listed {
     Listed {
@@ -40,67 +37,6 @@ pub(crate) async fn a_name_belongs_to_the_newest(table: &Table) {
         "a repeated batch changes nothing"
     );
     assert_eq!(table.store.listed("another").await.expect("a name"), None);
-}
-
-pub(crate) async fn poison_is_kept_and_cut(table: &Table) {
-    let at = |seconds: i64| START.plus(seconds * SECOND);
-    let poison = |seconds, length: usize| Poison {
-        endpoint: "gladly-main".to_owned(),
-        at: at(seconds),
-        problem: "not JSON".to_owned(),
-        body: vec![b'x'; length],
-        length,
-    };
-    // Two of one millisecond are two records.
-    table
-        .store
-        .put_poison(&poison(5, 10), "a")
-        .await
-        .expect("poison");
-    table
-        .store
-        .put_poison(&poison(5, 20), "b")
-        .await
-        .expect("poison");
-    table
-        .store
-        .put_poison(&poison(1, 1_000_000), "c")
-        .await
-        .expect("poison");
-    let kept = table
-        .store
-        .poison("gladly-main", &day_of(START))
-        .await
-        .expect("poison");
-    let seen: Vec<_> = kept
-        .iter()
-        .map(|one| (one.at, one.body.len(), one.length))
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            (at(1), POISON_LIMIT, 1_000_000),
-            (at(5), 10, 10),
-            (at(5), 20, 20)
-        ]
-    );
-    assert_eq!(kept[1], poison(5, 10));
-    assert_eq!(
-        table
-            .store
-            .poison("other", &day_of(START))
-            .await
-            .expect("poison"),
-        []
-    );
-    assert_eq!(
-        table
-            .store
-            .poison("gladly-main", &day_of(START.plus(DAY)))
-            .await
-            .expect("poison"),
-        []
-    );
 }
 
 pub(crate) async fn tokens_and_settings_are_replaced(table: &Table) {
@@ -236,22 +172,9 @@ pub(crate) async fn records_expire(table: &Table) {
         .claim_key(print(1), print(2), "thr_x", START)
         .await
         .expect("a key");
-    let poison = Poison {
-        endpoint: "e".to_owned(),
-        at: START,
-        problem: "p".to_owned(),
-        body: vec![1],
-        length: 1,
-    };
-    table.store.put_poison(&poison, "a").await.expect("poison");
     cost(&table.store);
     let key = format!("key#{}", String::from(print(1)));
-    let poison = format!("poison#e#{}", day_of(START));
-    for (pk, kept) in [
-        ("dir#digest", DIRECTORY_KEPT),
-        (&key, KEY_KEPT),
-        (&poison, POISON_KEPT),
-    ] {
+    for (pk, kept) in [("dir#digest", DIRECTORY_KEPT), (&key, KEY_KEPT)] {
         let items = table.partition(pk).await;
         let ttl: Vec<_> = items.iter().map(|item| number(item, TTL)).collect();
         assert_eq!(ttl, [Some(START.plus(kept).seconds_up())], "{pk}");

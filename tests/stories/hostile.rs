@@ -4,14 +4,7 @@ use crate::stage::{Stage, message_event, now_iso};
 use baton_hub::store::Mechanism;
 
 async fn poison(stage: &Stage) -> usize {
-    let today = baton_hub::store::rows::day_of(stage.running.hub.core.clock.now());
-    let found = stage
-        .running
-        .hub
-        .core
-        .store
-        .poison("gladly-demo", &today)
-        .await;
+    let found = stage.running.hub.core.poisoned().await;
     found.expect("poison can be listed").len()
 }
 

@@ -1,10 +1,13 @@
 //! Stories: the whole hub over real sockets, a simulated Gladly that checks what it
 //! gets, and a sample bot. The oracle is what the platform and the bot saw.
 
+mod bus;
 mod conversation;
 mod crash;
+mod deadlines;
 mod handover;
 mod hostile;
+mod poison;
 mod privacy;
 mod process;
 mod questions;

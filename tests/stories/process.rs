@@ -37,6 +37,8 @@ pub(crate) struct Hub {
     child: Option<Child>,
     /// The level of its logs, which go to `log` in its folder.
     logs: &'static str,
+    /// What else its environment has.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Hub {
@@ -50,6 +52,7 @@ impl Hub {
             port,
             child: None,
             logs,
+            environment: Vec::new(),
         }
     }
 
@@ -76,6 +79,7 @@ impl Hub {
                 "baton.toml",
             ])
             .env("RUST_LOG", self.logs)
+            .envs(self.environment.iter().cloned())
             .stdout(Stdio::null())
             .stderr(self.log())
             .spawn()
@@ -94,6 +98,25 @@ impl Hub {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Runs a command of the operator: whether it succeeded, what it printed, and what
+    /// it complained of.
+    pub(crate) fn operate(&self, arguments: &[&str]) -> (bool, String, String) {
+        let ran = self
+            .command(arguments)
+            .args(["--data", "data"])
+            .output()
+            .expect("the command runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (ran.status.success(), text(&ran.stdout), text(&ran.stderr))
+    }
+
+    /// The process id, while it runs.
+    pub(crate) fn id(&mut self) -> Option<u32> {
+        let child = self.child.as_mut()?;
+        let ended = child.try_wait().expect("it can be asked");
+        ended.is_none().then(|| child.id())
     }
 
     fn log(&self) -> Stdio {
@@ -170,6 +193,8 @@ pub(crate) struct World {
     pub(crate) bot: SampleBot,
     /// The bot's token at the hub.
     pub(crate) token: String,
+    /// The webhook, as the platform calls it.
+    pub(crate) webhook: String,
     _served: [Served; 2],
 }
 
@@ -221,7 +246,7 @@ impl World {
             .event("AUTOMATION/MESSAGE_SENT")
             .event("CONVERSATION/CLOSED")
             .event("CONVERSATION_ASSIGNEE/UPDATED");
-        gladly
+        let webhook = gladly
             .connect(webhook)
             .await
             .expect("the webhook is enabled");
@@ -230,6 +255,7 @@ impl World {
             gladly,
             bot,
             token,
+            webhook,
             _served: [platform, bot_server],
         }
     }

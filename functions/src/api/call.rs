@@ -143,6 +143,7 @@ pub fn meta(request: &HttpRequest, epoch: Option<u64>, step: &str) -> Result<Req
         idempotency_key: key.map(str::to_owned),
         route: format!("{} {}{step}", request.method(), request.path),
         body: bytes(request)?,
+        waited: i64::try_from(request.arrived.0.elapsed().as_millis()).unwrap_or(i64::MAX),
     })
 }
 

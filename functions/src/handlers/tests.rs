@@ -183,10 +183,7 @@ async fn a_table_that_cannot_be_reached_is_503_everywhere() {
 #[tokio::test]
 async fn a_panic_is_an_answer() {
     let app = outbound();
-    let to = || Way {
-        path: "/v1/x".to_owned(),
-        route: "GET /v1/x".to_owned(),
-    };
+    let to = || Way::of(&request("GET /v1/x", json!({})));
     let response = baton(app.api, to(), async {
         panic!("a secret of the customer's")
     })
@@ -195,4 +192,24 @@ async fn a_panic_is_an_answer() {
     assert!(response.body.contains("/problems/internal") && !response.body.contains("secret"));
     let response = face(to(), async { panic!("a secret of the customer's") }).await;
     assert_eq!(response, HttpResponse::empty(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_answered_in_time_whatever_it_waits_for() {
+    let app = outbound();
+    let arrived = Instant::now();
+    let request = request("GET /v1/x", json!({}));
+    tokio::time::advance(Duration::from_secs(3)).await;
+    let response = baton(app.api, Way::of(&request), std::future::pending()).await;
+    assert_eq!(response.status, 503);
+    let took = arrived.elapsed();
+    // bites: counted from when the handler began, or not at all.
+    let limit = Duration::from_secs(8);
+    assert!(
+        took > limit - Duration::from_millis(500) && took < limit,
+        "{took:?}"
+    );
+    let response = face(Way::of(&request), std::future::pending()).await;
+    assert_eq!(response, HttpResponse::empty(503));
+    assert!(arrived.elapsed() < limit);
 }

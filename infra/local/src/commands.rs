@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod operator;
+mod poison;
 mod private;
 mod screen;
 mod serve;
@@ -70,6 +71,14 @@ enum Command {
         #[arg(long, value_name = "FILE", hide = true, conflicts_with = "file")]
         config: Option<PathBuf>,
     },
+    /// Shows webhooks that could not be used, and has them taken in after a fix.
+    Poison {
+        #[command(subcommand)]
+        command: poison::PoisonCommand,
+        /// The data folder of the running hub.
+        #[arg(long, default_value = ".baton", global = true)]
+        data: PathBuf,
+    },
     /// Makes tokens for the API.
     Token {
         #[command(subcommand)]
@@ -93,6 +102,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Serve(options)) => serve::run(options.into()).await,
         Some(Command::Demo) => demo::run().await,
         Some(Command::Timeline { id, data }) => timeline::run(&id, &data).await,
+        Some(Command::Poison { command, data }) => poison::run(command, &data).await,
         Some(Command::Check { file, config }) => check::run(&config.unwrap_or(file)),
         Some(Command::Token {
             command: TokenCommand::Create(options),

@@ -31,6 +31,8 @@ pub fn apply_entry(mut thread: Thread, entry: &Entry) -> Thread {
     }
     if entry.due.is_some() {
         thread.armed = entry.due;
+        thread.armed_by = entry.seq;
+        thread.armed_in = entry.epoch;
     }
     thread
 }

@@ -14,11 +14,12 @@
 //! | [`policy`] | how a connection wants its conversations led |
 //! | [`event`], [`entry`], [`thread`], [`ledger`], [`rings`] | what happened, and the state it adds up to |
 //! | [`decide`](mod@decide), [`apply`](mod@apply) | the two functions |
-//! | [`timers`], [`plan`](mod@plan) | deadlines, and the entry that a decision becomes |
+//! | [`timers`], [`arming`], [`plan`](mod@plan) | deadlines, what makes sure of them, and the entry that a decision becomes |
 //! | [`parcel`] | what a handoff hands over |
 //! | [`seats`] | the hub's own agents and their capacity |
 
 pub mod apply;
+pub mod arming;
 pub mod command;
 pub mod content;
 pub mod decide;

@@ -2,6 +2,7 @@
 //! to the stream's consumers, and whether it must arm the thread.
 
 use crate::apply::apply_entry;
+use crate::arming::{ALWAYS_ARMED_WITHIN, relied_on, stays_covered, watch_covers};
 use crate::entry::{Entry, Leaves};
 use crate::event::Event;
 use crate::ids::CommandId;
@@ -9,7 +10,7 @@ use crate::mutation::Mutation;
 use crate::policy::Policy;
 use crate::thread::Thread;
 use crate::time::Timestamp;
-use crate::timers::{next_attempt, next_wake_but_work, relied_on};
+use crate::timers::{next_attempt, next_timer};
 
 /// The entry that carries `events` at `now`, and the state after it.
 ///
@@ -43,22 +44,25 @@ pub fn plan(
         .map_or(0, |conversation| conversation.first_seq);
     entry.epoch = after.epoch;
     entry.leaves = leaves(&after, &entry.events, at);
-    let mut wanted = next_wake_but_work(&after, policy, at);
-    if let Some(attempt) = next_attempt(&after, at)
-        && !armed_by_stream(&entry, &after, at)
-    {
-        wanted = wanted.min(attempt);
-    }
+    let attempt = next_attempt(&after, at).filter(|_| !armed_by_stream(&entry, &after, at));
+    let wanted = next_timer(&after, policy).into_iter().chain(attempt).min();
+    let wanted = wanted.or((!stays_covered(before)).then(|| at.plus(ALWAYS_ARMED_WITHIN)));
     let armed = relied_on(after.armed, at)
         .into_iter()
         .chain(relied_on(checkpoint_due, at))
         .min();
-    // `wanted` is never later than the look that keeps the log covered, so something
-    // is always armed. The index holds whole seconds, rounded up: compare what it will hold.
-    let arms = !Mutation::ArmingInCommit.is_on();
-    if arms && armed.is_none_or(|armed| wanted.seconds_up() < armed.seconds_up()) {
+    // The index holds whole seconds, rounded up: compare what it will hold.
+    let in_time = |wanted: Timestamp| {
+        armed.is_some_and(|armed| armed.seconds_up() <= wanted.seconds_up())
+            || watch_covers(before, at, wanted)
+    };
+    if let Some(wanted) = wanted.filter(|wanted| !in_time(*wanted))
+        && !Mutation::ArmingInCommit.is_on()
+    {
         entry.due = Some(wanted);
         after.armed = entry.due;
+        after.armed_by = entry.seq;
+        after.armed_in = entry.epoch;
     }
     (entry, after)
 }

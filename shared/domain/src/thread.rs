@@ -41,9 +41,15 @@ pub struct Thread {
     /// What the bot still has to be told after a failure.
     #[serde(rename = "tb", default, skip_serializing_if = "Option::is_none")]
     pub untold: Option<Untold>,
-    /// The earliest time that an entry has armed and that may still be ahead.
+    /// The time of the last entry that was armed; it may have passed.
     #[serde(rename = "ar", default, skip_serializing_if = "Option::is_none")]
     pub armed: Option<Timestamp>,
+    /// The seq of that entry.
+    #[serde(rename = "ab", default, skip_serializing_if = "is_zero_seq")]
+    pub armed_by: u64,
+    /// The epoch after that entry.
+    #[serde(rename = "ae", default, skip_serializing_if = "is_zero_seq")]
+    pub armed_in: u64,
     /// The platform time of the newest news of who serves: what comes later but is
     /// older is history.
     #[serde(rename = "ct", default, skip_serializing_if = "Option::is_none")]

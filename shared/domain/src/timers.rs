@@ -1,18 +1,12 @@
 //! Deadlines are derived from the state, never stored: what is due when, and when
 //! the thread must be looked at next.
 
+use crate::arming::ALWAYS_ARMED_WITHIN;
 use crate::event::DeadlineKind;
 use crate::holder::Holder;
 use crate::policy::{Desk, Policy};
 use crate::thread::{Conversation, Deadline, Thread};
-use crate::time::{DAY, SECOND, Timestamp};
-
-/// A thread with entries behind its checkpoint is looked at within this time, so
-/// that no entry expires uncovered.
-pub const ALWAYS_ARMED_WITHIN: i64 = 7 * DAY;
-/// An armed time nearer than this may already have been read by the sweep and
-/// cannot be relied on.
-pub const ARMED_TOO_NEAR: i64 = 10 * SECOND;
+use crate::time::Timestamp;
 
 /// All deadlines of the state, in no order; overdue ones included.
 #[must_use]
@@ -105,8 +99,10 @@ fn agent_deadlines(
 /// telling, or the look that keeps its log covered.
 #[must_use]
 pub fn next_wake(thread: &Thread, policy: &Policy, now: Timestamp) -> Timestamp {
-    let work = next_attempt(thread, now).unwrap_or(Timestamp(i64::MAX));
-    work.min(next_wake_but_work(thread, policy, now))
+    next_timer(thread, policy)
+        .into_iter()
+        .chain(next_attempt(thread, now))
+        .fold(now.plus(ALWAYS_ARMED_WITHIN), Timestamp::min)
 }
 
 /// When the head of the outbox is to be looked at, if anything waits there: once its
@@ -117,8 +113,8 @@ pub(crate) fn next_attempt(thread: &Thread, now: Timestamp) -> Option<Timestamp>
     Some(head.not_before.unwrap_or(now).max(claimed.unwrap_or(now)))
 }
 
-/// [`next_wake`] without the outbox.
-pub(crate) fn next_wake_but_work(thread: &Thread, policy: &Policy, now: Timestamp) -> Timestamp {
+/// The earliest deadline, or the next telling of the bot.
+pub(crate) fn next_timer(thread: &Thread, policy: &Policy) -> Option<Timestamp> {
     let untold = thread
         .untold
         .filter(|_| thread.bot_holds() && thread.leaving().is_none())
@@ -127,18 +123,5 @@ pub(crate) fn next_wake_but_work(thread: &Thread, policy: &Policy, now: Timestam
         .into_iter()
         .map(|deadline| deadline.at)
         .chain(untold)
-        .fold(now.plus(ALWAYS_ARMED_WITHIN), Timestamp::min)
-}
-
-/// Whether an armed time can be relied on, seen from `now`.
-#[must_use]
-pub fn relied_on(armed: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    armed.filter(|at| at.since(now) >= ARMED_TOO_NEAR)
-}
-
-/// Whether the thread is at rest: closed, with nothing left to do outside. The
-/// first wake that finds it so writes the last checkpoint and arms nothing.
-#[must_use]
-pub fn at_rest(thread: &Thread) -> bool {
-    thread.open().is_none() && thread.outbox.is_empty()
+        .min()
 }

@@ -7,10 +7,12 @@
 mod gladly;
 
 use crate::core::{Core, RunError};
-use crate::settings::Platform;
+use crate::settings::{Platform, Settings};
 use crate::store::StoreError;
-use crate::store::records::{POISON_LIMIT, Poison};
+use crate::store::poison::{POISON_LIMIT, Poison};
 use baton_domain::Rejection;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A webhook as it came in.
 #[derive(Clone, Debug)]
@@ -65,19 +67,46 @@ impl Core {
         let Some(endpoint) = endpoint else {
             return Reception::Unauthorized;
         };
-        match platform {
-            Platform::Gladly => {
-                if gladly::is_authentic(endpoint, webhook) {
-                    self.receive_gladly(&settings, webhook).await
-                } else {
-                    Reception::Unauthorized
-                }
-            }
+        let authentic = match platform {
+            Platform::Gladly => gladly::is_authentic(endpoint, webhook),
+        };
+        if !authentic {
+            return Reception::Unauthorized;
+        }
+        match self.intake(platform, &settings, webhook).await {
+            Intake::Accepted(what) => Reception::Accepted(what),
+            Intake::Poison(problem) => self.keep_poison(webhook, &problem).await,
+            Intake::Unavailable => Reception::Unavailable,
         }
     }
 
+    /// Takes in what is authentic. In a task of its own: a panic makes it poison, and
+    /// the process goes on.
+    pub(crate) async fn intake(
+        &self,
+        platform: Platform,
+        settings: &Arc<Settings>,
+        webhook: &Webhook,
+    ) -> Intake {
+        let task = tokio::spawn({
+            let (core, settings, webhook) = (self.clone(), settings.clone(), webhook.clone());
+            async move {
+                #[cfg(debug_assertions)]
+                panic_where_a_test_wants_it(&webhook.body);
+                match platform {
+                    Platform::Gladly => core.intake_gladly(&settings, &webhook).await,
+                }
+            }
+        });
+        // A panic's words may quote what a customer wrote; the hook says where it was.
+        task.await.unwrap_or_else(|_panic| {
+            tracing::error!("a webhook made its handler panic");
+            Intake::poison("it made the handler panic")
+        })
+    }
+
     /// Keeps what could not be used, and accepts it all the same.
-    pub async fn poison(&self, webhook: &Webhook, problem: &str) -> Reception {
+    async fn keep_poison(&self, webhook: &Webhook, problem: &str) -> Reception {
         let poison = Poison {
             endpoint: webhook.endpoint.clone(),
             at: self.clock.now(),
@@ -91,37 +120,67 @@ impl Core {
         };
         let nonce = self.clock.token(5);
         match self.store.put_poison(&poison, &nonce).await {
-            Ok(()) => {
-                tracing::warn!(endpoint = %webhook.endpoint, bytes = poison.length, problem, "a webhook was kept as poison");
+            Ok(id) => {
+                tracing::warn!(endpoint = %webhook.endpoint, bytes = poison.length, problem, %id, "a webhook was kept as poison");
                 Reception::Accepted("poison")
             }
-            Err(error) => unavailable(&error),
+            Err(error) => {
+                unavailable(&error);
+                Reception::Unavailable
+            }
         }
+    }
+}
+
+/// What became of a webhook's content.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Intake {
+    /// What mattered of it is durable. The word says what it was.
+    Accepted(&'static str),
+    /// It cannot be used; why, with nothing of the content.
+    Poison(Cow<'static, str>),
+    /// The hub's own storage is down.
+    Unavailable,
+}
+
+impl Intake {
+    fn poison(problem: &'static str) -> Self {
+        Self::Poison(Cow::Borrowed(problem))
     }
 
     /// What a failed run means for the webhook.
-    async fn after(&self, webhook: &Webhook, result: Result<&'static str, RunError>) -> Reception {
+    fn after(result: Result<&'static str, RunError>) -> Self {
         match result {
-            Ok(word) => Reception::Accepted(word),
+            Ok(word) => Self::Accepted(word),
             Err(RunError::Rejected(Rejection::TooOld, _)) => {
-                self.poison(webhook, "older than the log reaches back")
-                    .await
+                Self::poison("older than the log reaches back")
             }
             // Nothing else turns news down; were it so, it must not come again.
             Err(RunError::Rejected(rejection, _)) => {
-                self.poison(webhook, &rejection.to_string()).await
+                Self::Poison(Cow::Owned(rejection.to_string()))
             }
-            Err(RunError::Store(StoreError::TooLarge(_))) => {
-                self.poison(webhook, "a message above 300 KB").await
-            }
+            Err(RunError::Store(StoreError::TooLarge(_))) => Self::poison("a message above 300 KB"),
             Err(RunError::Store(error)) => unavailable(&error),
         }
     }
 }
 
-fn unavailable(error: &StoreError) -> Reception {
+/// The variable whose text, in a body, makes the handler panic: what a fault in it would
+/// do, for tests. No release has it.
+#[cfg(debug_assertions)]
+fn panic_where_a_test_wants_it(body: &[u8]) {
+    let Ok(text) = std::env::var("BATON_TEST_PANIC_ON") else {
+        return;
+    };
+    let found = body
+        .windows(text.len().max(1))
+        .any(|part| part == text.as_bytes());
+    assert!(!found, "the test wants it");
+}
+
+fn unavailable(error: &StoreError) -> Intake {
     tracing::error!(error = %error, "a webhook could not be stored");
-    Reception::Unavailable
+    Intake::Unavailable
 }
 
 /// The key of a directory item: another name of a thread, within one endpoint.

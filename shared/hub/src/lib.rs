@@ -7,7 +7,7 @@
 //! | [`store`] | the one place that knows DynamoDB |
 //! | [`core`](mod@core) | running a command against a thread |
 //! | [`api`] | what bots, desks and tools ask |
-//! | [`inbound`] | webhooks in |
+//! | [`inbound`], [`poison`] | webhooks in; what of them could not be used |
 //! | [`stream`], [`relay`], [`telling`] | from the stream: tells bots, delivers |
 //! | [`publish`], [`facts`], [`bus`] | from the stream: the bus, rows, directory |
 //! | [`sweep`] | everything that is due |
@@ -22,6 +22,7 @@ pub mod core;
 pub mod deliver;
 pub mod facts;
 pub mod inbound;
+pub mod poison;
 pub mod publish;
 mod rates;
 pub mod relay;

@@ -10,7 +10,8 @@
 //! | [`due`] | everything that must happen later, and the sweep's lease |
 //! | [`rows`] | conversation rows and the index of open ones |
 //! | [`directory`] | other names of a thread |
-//! | [`records`] | poison, idempotency keys, tokens, settings |
+//! | [`poison`] | webhooks that could not be used |
+//! | [`records`] | idempotency keys, tokens, settings |
 //! | `seats` | the seats of the hub's own agents |
 //! | [`units`] | consumed capacity by mechanism |
 
@@ -21,6 +22,7 @@ pub mod due;
 mod error;
 pub mod item;
 pub mod log;
+pub mod poison;
 pub mod records;
 pub mod rows;
 mod seats;

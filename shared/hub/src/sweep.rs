@@ -31,8 +31,10 @@ const FIRES_AFTER: i64 = 500;
 const RUNS_AT_MOST: i64 = 120 * SECOND;
 /// More due rows than this are sliced and put on the bus.
 const ALONE: usize = 500;
-/// Rows in a slice: well under the bus's 256 KB at about 80 bytes a row.
-pub const SLICE: usize = 2_000;
+/// Rows in a slice: some ten seconds of work at the processor share of 128 MB, so that
+/// slices that wait for a sandbox are not done long after the others. At about 80 bytes a
+/// row that is well under the bus's 256 KB.
+pub const SLICE: usize = 1_000;
 /// How long a slice's sweep lets calls wait for a place.
 const SLICE_CALLS: Duration = Duration::from_secs(45);
 /// Rows of a shard that one question takes; the rest waits for the next.
@@ -81,7 +83,7 @@ impl Sweep {
         let began = clock.now();
         let owner = clock.token(10);
         self.core().store.take_lease(&owner, began).await?;
-        let running = Running::new();
+        let running = Running::new(clock.clone(), began);
         let mut swept = Swept::default();
         let mut sliced = Sliced::default();
         let end = began.plus(limit.min(RUNS_AT_MOST));
@@ -92,6 +94,7 @@ impl Sweep {
             }
             let until = asked.plus(ASK_EVERY);
             sliced.forget(asked);
+            running.forget(asked);
             let rows = self.candidates(until, &running, &sliced).await;
             if rows.len() > ALONE {
                 let taken = self.slice(&rows).await;
@@ -111,7 +114,9 @@ impl Sweep {
 
     /// Works on a slice.
     pub async fn run_slice(&self, slice: Slice) -> Swept {
-        let running = Running::new();
+        let clock = &self.core().clock;
+        // The sweep that sliced them offers them again then.
+        let running = Running::new(clock.clone(), clock.now().plus(SLICED_FOR));
         let swept = Swept {
             rows: slice.rows.len(),
             sliced: 0,
@@ -168,7 +173,7 @@ impl Sweep {
             after = page.last().cloned();
             rows.extend(
                 page.into_iter()
-                    .filter(|row| !running.has(row) && !sliced.has(row)),
+                    .filter(|row| !running.has(row, until) && !sliced.has(row)),
             );
             if !full || rows.len() >= most {
                 return Ok(());
@@ -206,29 +211,37 @@ impl Sweep {
             .collect()
     }
 
-    /// Works on one candidate.
-    async fn row(&self, row: &Due, running: &Running) -> Result<(), StoreError> {
+    /// Works on one candidate. Where it is left standing, the answer is when to look
+    /// again.
+    async fn row(&self, row: &Due, running: &Running) -> Result<Option<Timestamp>, StoreError> {
         match row.kind() {
             DueKind::Thread { id, seq } => self.wake(&id, seq, running).await,
             DueKind::Waiting => match self.core().settings().await {
-                Ok(settings) => self.core().retry_waiting(&settings, row).await,
+                Ok(settings) => {
+                    self.core().retry_waiting(&settings, row).await?;
+                    Ok(None)
+                }
                 Err(error) => {
                     tracing::error!(error = %error, "what is due waits for the settings");
-                    Ok(())
+                    Ok(None)
                 }
             },
-            DueKind::Unknown => Ok(()),
+            DueKind::Unknown => Ok(None),
         }
     }
 
     fn start(&self, row: Due, running: &Running) {
-        let clock = self.core().clock.clone();
-        let fires = Timestamp(row.at.saturating_mul(SECOND)).plus(FIRES_AFTER);
-        let wait = async move { clock.sleep_until(fires).await };
         let (sweep, in_hand, due) = (self.clone(), running.clone(), row.clone());
-        running.start(row, wait, async move {
-            if let Err(error) = sweep.row(&due, &in_hand).await {
-                tracing::warn!(error = %error, "what is due stays due");
+        running.start(row, move || {
+            let (sweep, in_hand, due) = (sweep.clone(), in_hand.clone(), due.clone());
+            async move {
+                match sweep.row(&due, &in_hand).await {
+                    Ok(next) => next,
+                    Err(error) => {
+                        tracing::warn!(error = %error, "what is due stays due");
+                        None
+                    }
+                }
             }
         });
     }

@@ -4,10 +4,11 @@
 //! which the property tests fail at that law.
 
 use crate::world::World;
+use baton_domain::arming::{self, Aside, Look, next_look};
 use baton_domain::rings::{KEYS_KEPT, SEEN_KEPT};
 use baton_domain::{
     Actor, Command, Desk, Entry, Event, Failure, Holder, HolderKind, Place, Thread, Timestamp,
-    WorkKind, apply, apply_entry, deadlines, timers,
+    WorkKind, apply, apply_entry, deadlines,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,37 +83,52 @@ impl Laws {
                 "the bot is told what it was sent, by one teller"
             );
         }
-        self.check_arming(world, command, entry, after);
+        self.check_arming(world, before, command, entry, after);
     }
 
     /// Something is armed, and not later than the next deadline; work has a taker.
-    fn check_arming(&self, world: &World, command: &Command, entry: &Entry, after: &Thread) {
-        let relied = |at: &Timestamp| at.since(entry.at) >= timers::ARMED_TOO_NEAR;
+    fn check_arming(
+        &self,
+        world: &World,
+        before: &Thread,
+        command: &Command,
+        entry: &Entry,
+        after: &Thread,
+    ) {
+        let relied = |at: &Timestamp| at.since(entry.at) >= arming::ARMED_TOO_NEAR;
         let armed = world
             .rows
             .iter()
-            .copied()
+            .map(|row| row.at)
             .chain(world.checkpoint_due)
             .filter(relied)
             .chain(entry.due)
-            .min();
-        let armed = armed.expect("something is always armed").seconds_up();
-        // bites: `ALWAYS_ARMED_WITHIN` left out of `next_wake`.
+            .min()
+            .map(Timestamp::seconds_up);
+        let watched = is_watched(world, before, entry.at);
+        let is_armed_for = |wanted: Timestamp| {
+            armed.is_some_and(|armed| armed <= wanted.seconds_up())
+                || (watched && wanted.since(entry.at) >= arming::WATCH_COVERS_FROM)
+        };
+        // bites: `ALWAYS_ARMED_WITHIN` left out of `next_wake`; `watched` without the
+        // bot; `stays_covered` of a thread at rest.
+        let will_look = world.armed().is_some() && !arming::at_rest(before);
         assert!(
-            armed <= entry.at.plus(timers::ALWAYS_ARMED_WITHIN).seconds_up(),
+            will_look || is_armed_for(entry.at.plus(arming::ALWAYS_ARMED_WITHIN)),
             "no entry expires uncovered"
         );
-        // bites: `plan` not arming where work is left to `relay`.
+        // bites: `plan` not arming where work is left to `relay`; `watch_covers` taking
+        // what is due in half a minute.
         for deadline in deadlines(after, &world.policy) {
             assert!(
-                armed <= deadline.at.max(entry.at).seconds_up(),
+                is_armed_for(deadline.at.max(entry.at)),
                 "{deadline:?} is armed for"
             );
         }
         if let Some(untold) = after.untold {
             let waits = after.leaving().is_some();
             assert!(
-                waits || armed <= untold.next.max(entry.at).seconds_up(),
+                waits || is_armed_for(untold.next.max(entry.at)),
                 "the next telling is armed for"
             );
         }
@@ -131,13 +147,7 @@ impl Laws {
             let had =
                 !claims && (self.claim_had_outcome || matches!(command, Command::Outcome { .. }));
             // It was armed when it began to matter, and what wakes then looks again.
-            let armed = world
-                .rows
-                .iter()
-                .copied()
-                .chain(world.checkpoint_due)
-                .chain(entry.due)
-                .min();
+            let armed = world.armed().into_iter().chain(entry.due).min();
             let armed = armed.expect("something is always armed").seconds_up();
             // bites: `armed_by_stream` always true for a live claim.
             assert!(
@@ -146,7 +156,7 @@ impl Laws {
             );
         } else if ready > entry.at {
             // bites: `next_attempt` without `not_before`.
-            assert!(armed <= ready.seconds_up(), "the next attempt is armed for");
+            assert!(is_armed_for(ready), "the next attempt is armed for");
         } else {
             assert!(
                 entry.leaves.deliver,
@@ -428,4 +438,21 @@ fn check_weight(thread: &Thread) {
             serde_json::to_string(thread).unwrap()
         );
     }
+}
+
+/// Whether sweeps look at the thread again and again: an armed entry stands in the index
+/// whose time has come, and a look that is under way while an entry is committed, and has
+/// not seen it, leaves it there.
+fn is_watched(world: &World, before: &Thread, at: Timestamp) -> bool {
+    let goes_on = |row: u64, now: Timestamp| {
+        let due = world.checkpoint_due;
+        let look = next_look(before, &world.policy, now, due, Some(row), Aside::default());
+        matches!(look, Look::Watch(next) if next.since(now) <= arming::WATCH_EVERY)
+    };
+    world.rows.iter().any(|row| {
+        row.at.since(at) < arming::ARMED_TOO_NEAR
+            && [-arming::ARMED_TOO_NEAR, 0, arming::ARMED_TOO_NEAR]
+                .iter()
+                .all(|skew| goes_on(row.seq, at.plus(*skew)))
+    })
 }

@@ -89,7 +89,8 @@ fn settled(world: &World, outside: Outside) -> bool {
 /// Arms the thread for the end of a claim that has had no outcome.
 fn publish(world: &mut World) {
     if !world.laws.claim_had_outcome() {
-        world.rows.extend(world.thread.claimed_until);
+        let standing = world.checkpoint_due.filter(|at| *at > world.now);
+        world.checkpoint_due = standing.into_iter().chain(world.thread.claimed_until).min();
     }
 }
 

@@ -1,6 +1,7 @@
 //! What fires, when it is armed, and what is told again.
 
 use crate::world::{World, agent, agent_id, gladly, inbox, names_of, own_desk, pass};
+use baton_domain::arming;
 use baton_domain::decide::TELL_RETRIES;
 use baton_domain::time::{DAY, HOUR, MINUTE, SECOND};
 use baton_domain::{
@@ -9,7 +10,7 @@ use baton_domain::{
 };
 
 #[test]
-fn a_later_deadline_writes_nothing_and_the_wake_arms_the_next() {
+fn a_lively_chat_arms_once() {
     let mut world = World::new(gladly());
     world.customer("good day");
     assert_eq!(
@@ -33,14 +34,71 @@ fn a_later_deadline_writes_nothing_and_the_wake_arms_the_next() {
     assert_eq!(world.wake(true), [], "nothing is due any more");
     assert_eq!(
         world.armed(),
-        Some(world.at(314 * SECOND)),
-        "and the checkpoint carries the next"
+        Some(world.now.plus(arming::WATCH_EVERY)),
+        "it is watched"
     );
+    assert_eq!(
+        world.checkpoint_due, None,
+        "and nothing was written for that"
+    );
+    world.sleep(10 * SECOND).customer("one more thing");
+    world.news(baton_domain::News::Closed);
+    assert!(
+        world.log[1..].iter().all(|entry| entry.due.is_none()),
+        "looks cover what comes"
+    );
+    world.now = world.armed().unwrap();
+    world.wake(true);
+    assert_eq!(world.armed(), None, "the watch ends with the holding");
+}
+
+#[test]
+fn a_watch_sees_every_timer_of_the_bot_at_its_time() {
+    let mut world = World::new(gladly());
+    world.customer("good day");
+    world
+        .sleep(5 * SECOND)
+        .send(Actor::Bot, "good day")
+        .unwrap();
+    world.delivered();
+    world.now = world.at(60 * SECOND);
+    assert_eq!(world.wake(true), []);
+    world.sleep(20 * SECOND).customer("and?");
+    world.now = world.armed().unwrap();
+    assert_eq!(world.wake(true), [], "not yet");
+    assert_eq!(world.armed(), Some(world.at(140 * SECOND)));
+    world.now = world.at(140 * SECOND);
+    assert_eq!(names_of(&world.wake(true))[0], "deadline.fired");
+}
+
+#[test]
+fn a_watch_ends_after_a_while_and_the_checkpoint_carries_on() {
+    let mut policy = gladly();
+    policy.timers.customer_silent = Some(3_600 * SECOND);
+    let mut world = World::new(policy);
+    world.customer("good day");
+    world
+        .sleep(5 * SECOND)
+        .send(Actor::Bot, "good day")
+        .unwrap();
+    world.delivered();
+    let mut looks = 0;
+    while world.checkpoint_due.is_none() {
+        world.now = world.armed().unwrap();
+        assert_eq!(world.wake(true), []);
+        looks += 1;
+    }
+    assert!((12..=15).contains(&looks), "{looks} looks");
+    let silent = world.at(3_605 * SECOND);
+    assert_eq!((world.armed(), world.rows.len()), (Some(silent), 0));
 }
 
 #[test]
 fn an_armed_time_that_is_near_is_not_relied_on() {
-    let mut world = World::new(gladly());
+    let mut policy = gladly();
+    // Too short for looks to cover.
+    policy.timers.bot_owes = Some(59 * SECOND);
+    let mut world = World::new(policy);
     world.customer("good day");
     world.send(Actor::Bot, "good day").unwrap();
     world.delivered();
@@ -48,7 +106,7 @@ fn an_armed_time_that_is_near_is_not_relied_on() {
     world.customer("and?");
     assert_eq!(
         world.log.last().unwrap().due,
-        Some(world.at(111 * SECOND)),
+        Some(world.at(110 * SECOND)),
         "the sweep may have read the first"
     );
 }

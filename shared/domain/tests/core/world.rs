@@ -2,12 +2,13 @@
 //! say what happens to it.
 
 use crate::laws::Laws;
+use baton_domain::arming::{Aside, Look, next_look};
 use baton_domain::rings::{SeenIds, UsedKeys};
 use baton_domain::time::{MINUTE, SECOND};
 use baton_domain::{
     Actor, Aftercare, Command, CommandId, Content, ControlAsk, Desk, Entry, Event, Fingerprint,
     Holder, Identity, KeyUse, MenuItem, News, NotOurs, Parcel, Place, PlatformEvent, Policy,
-    QueueLimit, Rejection, Request, Thread, Timestamp, WorkResult, decide, next_wake, plan, timers,
+    QueueLimit, Rejection, Request, Thread, Timestamp, WorkResult, decide, plan,
 };
 
 /// The moment at which every story begins: 2023-11-14T22:13:20Z.
@@ -18,12 +19,28 @@ pub(crate) struct World {
     pub(crate) thread: Thread,
     pub(crate) log: Vec<Entry>,
     pub(crate) now: Timestamp,
-    /// The armed times of entries, as the index holds them.
-    pub(crate) rows: Vec<Timestamp>,
+    /// The armed entries, as the index holds them.
+    pub(crate) rows: Vec<Row>,
     /// The armed time of the checkpoint.
     pub(crate) checkpoint_due: Option<Timestamp>,
     pub(crate) laws: Laws,
     events_told: u64,
+}
+
+/// An armed entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub(crate) seq: u64,
+    /// What it was armed for.
+    pub(crate) at: Timestamp,
+    /// When a sweep that watches the thread looks next.
+    look: Option<Timestamp>,
+}
+
+impl Row {
+    fn wakes(&self) -> Timestamp {
+        self.look.unwrap_or(self.at)
+    }
 }
 
 impl World {
@@ -59,7 +76,11 @@ impl World {
         );
         self.laws
             .check_entry(self, &before, command, &entry, &after);
-        self.rows.extend(entry.due);
+        self.rows.extend(entry.due.map(|at| Row {
+            seq: entry.seq,
+            at,
+            look: None,
+        }));
         self.thread = stored(&after);
         assert_eq!(self.thread, after, "a state survives its checkpoint");
         self.log.push(entry);
@@ -68,23 +89,59 @@ impl World {
         Ok(events)
     }
 
-    /// The sweep at `now`: takes the rows that are due, wakes the thread, and arms it
-    /// again on the checkpoint.
+    /// The sweep at `now`: wakes the thread, and arms it again for each row that is due.
     pub(crate) fn wake(&mut self, claim: bool) -> Vec<Event> {
         let claim_until = claim.then(|| self.now.plus(10 * SECOND));
         let events = self
             .run(&Command::Wake { claim_until })
             .expect("a wake is never turned down");
         let now = self.now.max(self.thread.last_at);
-        self.rows.retain(|row| row.seconds_up() > now.seconds_up());
-        self.checkpoint_due =
-            (!timers::at_rest(&self.thread)).then(|| next_wake(&self.thread, &self.policy, now));
+        let is_due = |at: Timestamp| at.seconds_up() <= now.seconds_up();
+        let due: Vec<Row> = self
+            .rows
+            .iter()
+            .copied()
+            .filter(|row| is_due(row.wakes()))
+            .collect();
+        for row in &due {
+            match self.look(now, Some(row.seq)) {
+                Look::Watch(next) => {
+                    for kept in &mut self.rows {
+                        if kept.seq == row.seq {
+                            kept.look = Some(next);
+                        }
+                    }
+                }
+                _ => self.rows.retain(|kept| kept.seq != row.seq),
+            }
+        }
+        if due.is_empty() || self.checkpoint_due.is_some_and(is_due) {
+            self.look(now, None);
+        }
         events
+    }
+
+    fn look(&mut self, now: Timestamp, row: Option<u64>) -> Look {
+        let look = next_look(
+            &self.thread,
+            &self.policy,
+            now,
+            self.checkpoint_due,
+            row,
+            Aside::default(),
+        );
+        match look {
+            Look::Stands | Look::Watch(_) => {}
+            Look::At(next) => self.checkpoint_due = Some(next),
+            Look::Never => self.checkpoint_due = None,
+        }
+        look
     }
 
     /// When the thread is woken next, if nothing else happens.
     pub(crate) fn armed(&self) -> Option<Timestamp> {
-        self.rows.iter().copied().chain(self.checkpoint_due).min()
+        let rows = self.rows.iter().map(Row::wakes);
+        rows.chain(self.checkpoint_due).min()
     }
 
     pub(crate) fn sleep(&mut self, millis: i64) -> &mut Self {

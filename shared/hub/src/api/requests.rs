@@ -34,6 +34,9 @@ pub struct RequestMeta {
     pub route: String,
     /// The request's body: a key holds for one body.
     pub body: Vec<u8>,
+    /// For how many ms it has been in hand already: what it may take counts from its
+    /// arrival, and a table that is slow has taken its part by now.
+    pub waited: i64,
 }
 
 /// What has become of a message.
@@ -112,7 +115,11 @@ impl OutboundApi {
         let began = self.api.core.clock.now();
         let request = self.request(caller, &target, meta, began)?;
         let (loaded, place, repeated) = self
-            .run(target, Command::Send { request, content }, began)
+            .run(
+                target,
+                Command::Send { request, content },
+                answer_by(began, meta),
+            )
             .await?;
         let status = self.message_status(&loaded, place).await?;
         Ok(Asked { status, repeated })
@@ -149,7 +156,11 @@ impl OutboundApi {
         let began = self.api.core.clock.now();
         let request = self.request(caller, &target, meta, began)?;
         let (loaded, place, repeated) = self
-            .run(target, Command::Control { request, ask }, began)
+            .run(
+                target,
+                Command::Control { request, ask },
+                answer_by(began, meta),
+            )
             .await?;
         let status = self.control_status(&loaded, place).await?;
         Ok(Asked { status, repeated })
@@ -217,11 +228,10 @@ impl OutboundApi {
         &self,
         target: Target,
         command: Command,
-        began: Timestamp,
+        answer_by: Timestamp,
     ) -> Result<(Loaded, Place, bool), ApiError> {
         let settings = target.settings.clone();
         let connection = target.connection()?.clone();
-        let answer_by = began.plus(CALL_ANSWERS_WITHIN - ANSWERING_TAKES);
         // A conversation that is over is not the one that goes on in its thread now.
         if let Some(named) = &target.conversation
             && let Some(present) = &target.loaded.thread.conversation
@@ -418,6 +428,12 @@ impl OutboundApi {
             .entries(&loaded.id, from, 200, Mechanism::LogSearch)
             .await
     }
+}
+
+/// When a call that is here since `now`, and was elsewhere before, must have its answer.
+fn answer_by(now: Timestamp, meta: &RequestMeta) -> Timestamp {
+    now.plus(CALL_ANSWERS_WITHIN - ANSWERING_TAKES)
+        .plus(-meta.waited.clamp(0, CALL_ANSWERS_WITHIN))
 }
 
 /// Where in an entry the request itself stands.

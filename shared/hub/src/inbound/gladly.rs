@@ -1,6 +1,6 @@
 //! Gladly's webhook.
 
-use super::{Reception, Webhook, directory_digest};
+use super::{Intake, Webhook, directory_digest};
 use crate::core::{Core, RunError};
 use crate::settings::{Connection, Endpoint, Settings};
 use crate::store::StoreError;
@@ -39,18 +39,18 @@ pub(super) fn is_authentic(endpoint: &Endpoint, webhook: &Webhook) -> bool {
 }
 
 impl Core {
-    pub(super) async fn receive_gladly(
+    pub(super) async fn intake_gladly(
         &self,
         settings: &Arc<Settings>,
         webhook: &Webhook,
-    ) -> Reception {
+    ) -> Intake {
         let now = self.clock.now();
         let parsed = match inbound::parse(&webhook.body, now) {
             Ok(parsed) => parsed,
-            Err(error) => return self.poison(webhook, &error.to_string()).await,
+            Err(error) => return Intake::Poison(error.to_string().into()),
         };
         match parsed.what {
-            What::Ping => Reception::Accepted("ping"),
+            What::Ping => Intake::Accepted("ping"),
             What::Thread {
                 mut identity,
                 event,
@@ -63,14 +63,14 @@ impl Core {
                     found = newer.connection_for(&webhook.endpoint, &identity.address);
                 }
                 let Some(connection) = found else {
-                    return self.poison(webhook, "no connection has this address").await;
+                    return Intake::poison("no connection has this address");
                 };
                 identity.connection.clone_from(&connection.id);
                 let thread = self.id_key.thread(&connection.id, &identity.name);
                 let result = self
                     .take_in(&thread, connection, Some(identity), event)
                     .await;
-                self.after(webhook, result.map(|()| "event")).await
+                Intake::after(result.map(|()| "event"))
             }
             What::ByConversation {
                 conversation,
@@ -82,13 +82,13 @@ impl Core {
                     .take_in_by_conversation(settings, &webhook.endpoint, &conversation, event)
                     .await;
                 match result {
-                    Ok(true) => Reception::Accepted("event"),
+                    Ok(true) => Intake::Accepted("event"),
                     Ok(false) => self.wait_for_directory(webhook, &event_id, now).await,
-                    Err(error) => self.after(webhook, Err(error)).await,
+                    Err(error) => Intake::after(Err(error)),
                 }
             }
-            What::OtherChannel(_) => self.poison(webhook, "a channel that is not handled").await,
-            What::Other => Reception::Accepted("ignored"),
+            What::OtherChannel(_) => Intake::poison("a channel that is not handled"),
+            What::Other => Intake::Accepted("ignored"),
         }
     }
 
@@ -139,9 +139,9 @@ impl Core {
         webhook: &Webhook,
         event_id: &str,
         now: Timestamp,
-    ) -> Reception {
+    ) -> Intake {
         let Ok(body) = String::from_utf8(webhook.body.clone()) else {
-            return self.poison(webhook, "not UTF-8").await;
+            return Intake::poison("not UTF-8");
         };
         let waiting = WaitingEvent {
             endpoint: webhook.endpoint.clone(),
@@ -150,8 +150,8 @@ impl Core {
         };
         let next = now.plus(WAITS_AT_LEAST);
         match self.store.keep_waiting(event_id, &waiting, next).await {
-            Ok(()) => Reception::Accepted("waiting"),
-            Err(StoreError::TooLarge(_)) => self.poison(webhook, "a message above 300 KB").await,
+            Ok(()) => Intake::Accepted("waiting"),
+            Err(StoreError::TooLarge(_)) => Intake::poison("a message above 300 KB"),
             Err(error) => super::unavailable(&error),
         }
     }

@@ -1,10 +1,9 @@
-//! Single items: poison records, tokens, the settings document, and idempotency
-//! keys of calls that are not about an existing thread.
+//! Single items: tokens, the settings document, and idempotency keys of calls that are
+//! not about an existing thread.
 
 use super::Store;
 use super::error::StoreError;
-use super::item::{DATA, Item, PK, SK, TTL, b, bytes, n, number, s, text};
-use super::rows::day_of;
+use super::item::{DATA, Item, PK, SK, TTL, n, s, text};
 use super::units::Mechanism;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
@@ -12,27 +11,8 @@ use baton_domain::time::DAY;
 use baton_domain::{Fingerprint, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How long poison is kept.
-pub const POISON_KEPT: i64 = 14 * DAY;
-/// How much of a poisonous body is kept.
-pub const POISON_LIMIT: usize = 300 * 1024;
 /// How long an idempotency key holds.
 pub const KEY_KEPT: i64 = DAY;
-
-/// A webhook that could not be used: kept to be looked at and replayed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Poison {
-    /// The endpoint it came to.
-    pub endpoint: String,
-    /// When.
-    pub at: Timestamp,
-    /// What was wrong; nothing of the content.
-    pub problem: String,
-    /// The body, cut to [`POISON_LIMIT`].
-    pub body: Vec<u8>,
-    /// Its whole length.
-    pub length: usize,
-}
 
 /// A token's record. The token itself is not kept, only its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,72 +63,6 @@ const SETTINGS_PK: &str = "settings";
 const SETTINGS_SK: &str = "current";
 
 impl Store {
-    /// Keeps a poison record. `nonce` keeps two of the same millisecond apart.
-    ///
-    /// # Errors
-    /// When the table cannot be written.
-    pub async fn put_poison(&self, poison: &Poison, nonce: &str) -> Result<(), StoreError> {
-        let kept = poison.body.get(..POISON_LIMIT).unwrap_or(&poison.body);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(
-                PK,
-                s(format!("poison#{}#{}", poison.endpoint, day_of(poison.at))),
-            )
-            .item(SK, s(format!("{:014}#{nonce}", poison.at.0.max(0))))
-            .item("p", s(poison.problem.clone()))
-            .item("b", b(kept.to_vec()))
-            .item("n", n(poison.length))
-            .item(TTL, n(poison.at.plus(POISON_KEPT).seconds_up()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("PutItem", &error))?;
-        self.units
-            .count(Mechanism::Poison, true, put.consumed_capacity());
-        Ok(())
-    }
-
-    /// The poison records of an endpoint of one day (`2026-11-20`, UTC), oldest first.
-    ///
-    /// # Errors
-    /// When the table cannot be read.
-    pub async fn poison(&self, endpoint: &str, day: &str) -> Result<Vec<Poison>, StoreError> {
-        let mut found = Vec::new();
-        let mut start = None;
-        loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(format!("poison#{endpoint}#{day}")))
-                .set_exclusive_start_key(start)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| StoreError::of("Query", &error))?;
-            self.units
-                .count(Mechanism::Poison, false, page.consumed_capacity());
-            found.extend(page.items().iter().filter_map(|item| {
-                let at = text(item, SK)?.split('#').next()?.parse().ok()?;
-                Some(Poison {
-                    endpoint: endpoint.to_owned(),
-                    at: Timestamp(at),
-                    problem: text(item, "p")?.to_owned(),
-                    body: bytes(item, "b")?.to_vec(),
-                    length: usize::try_from(number(item, "n")?).ok()?,
-                })
-            }));
-            start = page.last_evaluated_key().cloned();
-            if start.is_none() {
-                return Ok(found);
-            }
-        }
-    }
-
     /// Finds a token's record by the hash of the token.
     ///
     /// # Errors

@@ -5,8 +5,11 @@
 //! of call, and who hangs delays nobody but itself. A thread is armed before its calls
 //! begin; calls that never began are made by a later wake.
 
+use super::FIRES_AFTER;
+use crate::clock::Clock;
 use crate::store::due::Due;
-use baton_domain::ThreadId;
+use baton_domain::time::SECOND;
+use baton_domain::{ThreadId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +21,9 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 64;
 /// Calls of one kind that are made at once for one connection.
 const LANE: usize = 16;
+
+/// A row that stood and has not been offered for this long is gone.
+const FORGET_AFTER: i64 = 60 * SECOND;
 
 /// A kind of slow call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +37,12 @@ pub(super) enum Call {
 /// What a sweep has in hand.
 #[derive(Clone, Debug)]
 pub(super) struct Running {
+    clock: Clock,
+    /// Until when it looks again by itself at rows that are left standing.
+    stays_until: Timestamp,
     rows: Arc<Mutex<BTreeSet<Due>>>,
+    /// Rows that were left standing, and when to look again.
+    standing: Arc<Mutex<BTreeMap<Due, Timestamp>>>,
     tasks: Arc<Mutex<JoinSet<()>>>,
     aside: Arc<Mutex<JoinSet<()>>>,
     permits: Arc<Semaphore>,
@@ -50,9 +61,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Running {
-    pub(super) fn new() -> Self {
+    /// Where it ends before `stays_until`, looks at rows that stand until then are made
+    /// by the rows' own tasks; later ones are somebody else's.
+    pub(super) fn new(clock: Clock, stays_until: Timestamp) -> Self {
         Self {
+            clock,
+            stays_until,
             rows: Arc::default(),
+            standing: Arc::default(),
             tasks: Arc::default(),
             aside: Arc::default(),
             permits: Arc::new(Semaphore::new(AT_ONCE)),
@@ -60,34 +76,56 @@ impl Running {
         }
     }
 
-    /// Whether this row is being worked on.
-    pub(super) fn has(&self, row: &Due) -> bool {
+    /// Whether this row is being worked on, or is to be looked at after `until` only.
+    pub(super) fn has(&self, row: &Due, until: Timestamp) -> bool {
         locked(&self.rows).contains(row)
+            || locked(&self.standing)
+                .get(row)
+                .is_some_and(|look| *look > until)
     }
 
-    /// Works on a row: `wait` until its time, then `work` as one of a few at once.
-    pub(super) fn start(
-        &self,
-        row: Due,
-        wait: impl Future<Output = ()> + Send + 'static,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) {
+    /// Forgets rows that nobody offers any more.
+    pub(super) fn forget(&self, now: Timestamp) {
+        locked(&self.standing).retain(|_, look| now.since(*look) < FORGET_AFTER);
+    }
+
+    /// Works on a row: waits until its time, then does `work` as one of a few at once.
+    /// `work` answers when to look again, where the row is left standing. It is made when
+    /// its turn comes: its requests need some 40 KB, and a slice has thousands of rows
+    /// that wait.
+    pub(super) fn start<Work>(&self, row: Due, work: impl Fn() -> Work + Send + Sync + 'static)
+    where
+        Work: Future<Output = Option<Timestamp>> + Send,
+    {
         locked(&self.rows).insert(row.clone());
+        let look = locked(&self.standing).remove(&row);
+        let mut look = look.unwrap_or(Timestamp(row.at.saturating_mul(SECOND)));
         // Dropped on a panic, too, so that the row is offered again.
         let in_hand = InHand {
             rows: self.rows.clone(),
-            row,
+            row: row.clone(),
         };
-        let permits = self.permits.clone();
+        let running = self.clone();
         let mut tasks = locked(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
             let _in_hand = in_hand;
-            wait.await;
-            let Ok(_permit) = permits.acquire_owned().await else {
-                return;
-            };
-            work.await;
+            loop {
+                running.clock.sleep_until(look.plus(FIRES_AFTER)).await;
+                let Ok(permit) = running.permits.acquire().await else {
+                    return;
+                };
+                let next = Box::pin(work()).await;
+                drop(permit);
+                match next {
+                    Some(next) if next <= running.stays_until => look = next,
+                    Some(next) => {
+                        locked(&running.standing).insert(row, next);
+                        return;
+                    }
+                    None => return,
+                }
+            }
         });
     }
 
@@ -196,7 +234,7 @@ mod tests {
 
     #[tokio::test]
     async fn calls_that_hang_delay_no_row_and_no_other_connection() {
-        let running = Running::new();
+        let running = Running::new(Clock::real(), Timestamp(0));
         let calls = Arc::new(AtomicUsize::new(0));
         for _ in 0..10 * LANE {
             let (lanes, calls) = (running.clone(), calls.clone());
@@ -217,10 +255,13 @@ mod tests {
             sk: "z".to_owned(),
         };
         let (done, fired) = tokio::sync::oneshot::channel();
-        running.start(row.clone(), async {}, async move {
-            let _heard = done.send(());
+        let done = Mutex::new(Some(done));
+        running.start(row.clone(), move || {
+            let heard = locked(&done).take().map(|done| done.send(()));
+            assert_eq!(heard, Some(Ok(())));
+            async { None }
         });
-        assert!(running.has(&row));
+        assert!(running.has(&row, Timestamp(0)));
         let in_time = tokio::time::timeout(Duration::from_millis(40), fired);
         in_time.await.expect("rows go first").expect("it fired");
         // What never found a place is not made by a sweep that ends.
@@ -228,9 +269,39 @@ mod tests {
         assert_eq!(calls.load(Ordering::SeqCst), LANE);
     }
 
+    // bites: making the work of every row of a slice at once, 80 MB of it.
+    #[tokio::test]
+    async fn the_work_of_a_row_is_made_when_its_turn_comes() {
+        let running = Running::new(Clock::real(), Timestamp(0));
+        let (made, end) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        for number in 0..2 * AT_ONCE {
+            let (made, end) = (made.clone(), end.clone());
+            let row = Due {
+                at: 0,
+                pk: format!("thr{number}"),
+                sk: "z".to_owned(),
+            };
+            running.start(row, move || {
+                made.fetch_add(1, Ordering::SeqCst);
+                let end = end.clone();
+                async move {
+                    let _ended = end.acquire().await;
+                    None
+                }
+            });
+        }
+        for _ in 0..4 * AT_ONCE {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(made.load(Ordering::SeqCst), AT_ONCE);
+        end.add_permits(1);
+        running.finish(Duration::ZERO).await;
+        assert_eq!(made.load(Ordering::SeqCst), 2 * AT_ONCE);
+    }
+
     #[test]
     fn a_thread_is_told_once_at_a_time() {
-        let running = Running::new();
+        let running = Running::new(Clock::real(), Timestamp(0));
         let thread = IdKey::new([1; 32]).thread("shop", "1");
         let busy = running.take(Call::Tell, &thread);
         assert!(busy.is_some());

@@ -7,46 +7,38 @@ use crate::deliver::{CLAIM, claimed_by};
 use crate::relay::tell_due;
 use crate::settings::{Connection, Settings};
 use crate::store::{Loaded, StoreError};
-use baton_domain::time::{DAY, SECOND};
-use baton_domain::timers::{at_rest, relied_on};
-use baton_domain::{Command, Mutation, Policy, Thread, ThreadId, Timestamp, next_wake};
+use baton_domain::arming::{Aside, Look, WATCH_EVERY, at_rest, next_look, watch_stands};
+use baton_domain::time::DAY;
+use baton_domain::{Command, Mutation, ThreadId, Timestamp};
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// How often a wake is tried against others that write to the thread.
 const WAKE_TRIES: u32 = 4;
-/// For how long calls that are made aside put off the next look for their sake: longer
-/// than telling a bot takes at most.
-const CALLS_TAKE: i64 = 20 * SECOND;
 /// How often a thread is looked at whose connection is not in the settings.
 const ORPHANS_WAIT: i64 = DAY;
 /// How long it is looked at so.
 const ORPHANS_KEPT: i64 = 8 * DAY;
 
-/// What is about to be done aside.
-#[derive(Clone, Copy, Debug, Default)]
-struct Aside {
-    /// The bot is told.
-    tells: bool,
-    /// Work that nobody has claimed waits for a place.
-    delivers: bool,
-}
-
 impl Sweep {
-    /// Wakes a thread.
+    /// Wakes a thread. Where the row that brought it about is left standing, the answer is
+    /// when to look again.
     pub(super) async fn wake(
         &self,
         id: &ThreadId,
         armed_entry: Option<u64>,
         running: &Running,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Timestamp>, StoreError> {
         let core = self.core();
         let loaded = core.store.load(id).await?;
+        if is_done_with(&loaded, armed_entry, core.clock.now()) {
+            return Ok(None);
+        }
         let settings = match core.settings_with(&loaded.thread.identity.connection).await {
             Ok(settings) => settings,
             Err(error) => {
                 tracing::error!(error = %error, "what is due waits for the settings");
-                return Ok(());
+                return Ok(None);
             }
         };
         let Some(connection) = settings.connections.get(&loaded.thread.identity.connection) else {
@@ -62,7 +54,7 @@ impl Sweep {
             Ok(ran) => ran,
             Err(RunError::Rejected(rejection, _)) => {
                 tracing::error!(thread = %id, reason = %rejection, "a wake was turned down");
-                return Ok(());
+                return Ok(None);
             }
             Err(RunError::Store(error)) => return Err(error),
         };
@@ -177,12 +169,22 @@ impl Sweep {
         mut loaded: Loaded,
         armed_entry: Option<u64>,
         aside: Aside,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Timestamp>, StoreError> {
         for _ in 0..WAKE_TRIES {
             let now = self.core().clock.now();
-            let armed = match next_look(&loaded, &connection.policy, now, aside) {
+            let standing = loaded.armed_on_checkpoint();
+            let look = next_look(
+                &loaded.thread,
+                &connection.policy,
+                now,
+                standing,
+                armed_entry,
+                aside,
+            );
+            let armed = match look {
+                Look::At(_) | Look::Watch(_) if Mutation::LazyRearming.is_on() => true,
+                Look::Watch(next) => return Ok(Some(next)),
                 Look::Stands => true,
-                Look::At(_) if Mutation::LazyRearming.is_on() => true,
                 Look::At(next) => {
                     self.rearm(&loaded, connection.keep_messages, Some(next))
                         .await?
@@ -190,25 +192,34 @@ impl Sweep {
                 Look::Never => self.rearm(&loaded, connection.keep_messages, None).await?,
             };
             if armed {
-                return self.disarm(&loaded.id, armed_entry).await;
+                self.disarm(&loaded.id, armed_entry).await?;
+                return Ok(None);
             }
             loaded = self.core().store.load(&loaded.id).await?;
         }
         // The row stays due; the next question finds it again.
-        Ok(())
+        Ok(None)
     }
 
     /// A thread whose connection is not in the settings: removed, or left out by mistake.
-    /// Nothing can be done for it now, but its timers must not be lost.
-    async fn look_later(&self, loaded: Loaded, armed_entry: Option<u64>) -> Result<(), StoreError> {
+    /// Nothing can be done for it now, but its timers must not be lost, and a watch that
+    /// may be relied on goes on: the connection may come back.
+    async fn look_later(
+        &self,
+        loaded: Loaded,
+        armed_entry: Option<u64>,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let now = self.core().clock.now();
+        if watch_stands(&loaded.thread, now, armed_entry) {
+            return Ok(Some(now.plus(WATCH_EVERY)));
+        }
         let gone = at_rest(&loaded.thread) || now.since(loaded.thread.last_at) > ORPHANS_KEPT;
         let stands = loaded.armed_on_checkpoint().is_some_and(|at| at > now);
         let next = (!gone).then(|| now.plus(ORPHANS_WAIT));
         if stands || self.rearm(&loaded, ORPHANS_KEPT, next).await? {
             self.disarm(&loaded.id, armed_entry).await?;
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn disarm(&self, id: &ThreadId, armed_entry: Option<u64>) -> Result<(), StoreError> {
@@ -236,6 +247,19 @@ impl Sweep {
     }
 }
 
+/// Whether what the index offered has been dealt with: the index is behind, or another
+/// sweep was faster. Who takes an arming away has put the next one where it belongs.
+fn is_done_with(loaded: &Loaded, armed_entry: Option<u64>, now: Timestamp) -> bool {
+    match armed_entry {
+        // One that was read with the thread; an older one may be armed still.
+        Some(seq) => loaded
+            .tail
+            .iter()
+            .any(|entry| entry.seq == seq && entry.due.is_none()),
+        None => loaded.armed_on_checkpoint().is_none_or(|at| at > now),
+    }
+}
+
 /// A claim taken by this wake, with the place to use it.
 struct Owned {
     loaded: Loaded,
@@ -243,60 +267,44 @@ struct Owned {
     place: OwnedSemaphorePermit,
 }
 
-/// When a thread is looked at next.
-#[derive(Debug, PartialEq, Eq)]
-enum Look {
-    /// What is armed will do.
-    Stands,
-    /// Then, by the checkpoint.
-    At(Timestamp),
-    /// Not by the checkpoint: an entry is armed, or the thread is at rest.
-    Never,
-}
-
-/// What to put on the checkpoint. A time there that is still ahead is never taken off or
-/// put later: who appended an entry may have relied on it.
-fn next_look(loaded: &Loaded, policy: &Policy, now: Timestamp, aside: Aside) -> Look {
-    let thread = &loaded.thread;
-    let standing = loaded.armed_on_checkpoint();
-    let ahead = standing.filter(|at| *at > now);
-    if at_rest(thread) {
-        return match ahead {
-            Some(_) => Look::Stands,
-            None => Look::Never,
-        };
-    }
-    // A look that is due at once is better a little later than a busy loop.
-    let next = next_wake(&put_off(thread, now, aside), policy, now).max(now.plus(SECOND));
-    if ahead.is_some_and(|at| at.seconds_up() <= next.seconds_up()) {
-        return Look::Stands;
-    }
-    if relied_on(thread.armed, now).is_some_and(|at| at <= next) {
-        return match standing.filter(|_| ahead.is_none()) {
-            Some(_) => Look::Never,
-            None => Look::Stands,
-        };
-    }
-    Look::At(next)
-}
-
-/// The thread as it is while calls are made for it: what they are about is looked at
-/// again when they must have ended, its timers at their times.
-fn put_off(thread: &Thread, now: Timestamp, aside: Aside) -> Thread {
-    let mut thread = thread.clone();
-    let ended = now.plus(CALLS_TAKE);
-    if aside.tells
-        && let Some(untold) = &mut thread.untold
-    {
-        untold.next = untold.next.max(ended);
-    }
-    if aside.delivers
-        && let Some(head) = thread.outbox.first_mut()
-    {
-        head.not_before = head.not_before.max(Some(ended));
-    }
-    thread
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use baton_domain::{CommandId, Entry, IdKey, Leaves, Thread};
+
+    fn armed(due: Option<Timestamp>, checkpoint_due: Option<i64>) -> Loaded {
+        let entry = Entry {
+            seq: 3,
+            at: Timestamp(1_000),
+            command: CommandId("command".to_owned()),
+            connection: "shop".to_owned(),
+            conversation: 1,
+            epoch: 1,
+            events: Vec::new(),
+            leaves: Leaves::default(),
+            due,
+        };
+        Loaded {
+            id: IdKey::new(*b"test-secret-id-key-0123456789abc").thread("shop", "1"),
+            thread: Thread::default(),
+            tail: vec![entry],
+            folded: 0,
+            checkpoint_seq: 2,
+            checkpoint_schema: 1,
+            checkpoint_due,
+        }
+    }
+
+    #[test]
+    fn what_another_sweep_has_dealt_with_costs_a_read_only() {
+        let now = Timestamp(60_000);
+        let past = Some(Timestamp(59_000));
+        assert!(is_done_with(&armed(None, None), Some(3), now));
+        assert!(!is_done_with(&armed(past, None), Some(3), now));
+        // bites: taking an entry that was not read for one that is not armed.
+        assert!(!is_done_with(&armed(None, None), Some(1), now));
+        assert!(is_done_with(&armed(past, None), None, now));
+        assert!(is_done_with(&armed(past, Some(61)), None, now));
+        assert!(!is_done_with(&armed(past, Some(60)), None, now));
+    }
+}

@@ -1,55 +1,56 @@
 //! One conversation on Gladly, driven through the domain and the store with the
 //! steps that the functions take, on a clock of its own.
 
-use crate::engines::{self, Table};
-use crate::material::{START, id_key, identity, print};
+use super::Table;
+use baton_domain::arming::{Aside, Look, next_look};
 use baton_domain::time::{DAY, SECOND};
 use baton_domain::{
-    Actor, Aftercare, Command, CommandId, Content, ControlAsk, ConversationId, Event, Fingerprint,
-    Holder, KeyUse, News, Parcel, PlatformEvent, Policy, Rejection, Request, ThreadId, Timestamp,
-    WorkResult, decide, next_wake, plan, timers,
+    Actor, Command, CommandId, Content, ControlAsk, ConversationId, Event, Fingerprint, Holder,
+    IdKey, Identity, KeyUse, News, Parcel, PlatformEvent, Policy, Rejection, Request, ThreadId,
+    Timestamp, WorkResult, decide, plan,
 };
 use baton_hub::store::directory::Listed;
 use baton_hub::store::rows::Row;
 use baton_hub::store::{Appended, Loaded};
 
-/// What a wake arms. The sweep's is `Lazy`; the others are there to compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Arming {
-    /// Always the exact next moment, on the checkpoint.
-    Exact,
-    /// The exact next moment, unless something earlier is armed already.
-    Lazy,
-    /// As `Lazy`, but while the chat is lively no later than a bot's debt that began
-    /// now: no message has to arm then.
-    Steady,
+/// When it begins: 2026-11-20T10:00:00Z.
+const START: Timestamp = Timestamp(1_795_168_800_000);
+/// A tick of the sweep's rule comes this often; the sweep that takes over then looks at
+/// every row that stands.
+const TICK: i64 = 60 * SECOND;
+
+/// An armed entry in the index.
+#[derive(Clone, Copy)]
+struct Armed {
+    second: i64,
+    seq: u64,
+    /// When the sweep that watches the thread looks next.
+    look: Option<Timestamp>,
 }
 
 /// The conversation and what is around it.
-pub(crate) struct Conversation {
-    pub(crate) table: Table,
+pub(super) struct Conversation {
+    pub(super) table: Table,
     policy: Policy,
-    arming: Arming,
     id: ThreadId,
     now: Timestamp,
     told: u64,
     commands: u64,
-    /// Armed entries: their second and seq.
-    rows: Vec<(i64, u64)>,
+    rows: Vec<Armed>,
     /// The second armed on the checkpoint.
     checkpoint_due: Option<i64>,
-    pub(crate) wakes: u32,
+    pub(super) wakes: u32,
     /// Whether requests carry idempotency keys.
     keys: bool,
 }
 
 impl Conversation {
-    pub(crate) async fn new(arming: Arming, keys: bool) -> Self {
+    pub(super) async fn new(keys: bool) -> Self {
+        let id_key = IdKey::new(*b"test-secret-id-key-0123456789abc");
         Self {
-            table: engines::embedded().await,
+            table: Table::new().await,
             policy: Policy::gladly(Some("tEstInb0x-Slug01234567".to_owned())),
-            arming,
-            id: id_key().thread("shop-chat", &identity().name),
+            id: id_key.thread("shop-chat", &identity().name),
             now: START,
             told: 0,
             commands: 0,
@@ -60,33 +61,42 @@ impl Conversation {
         }
     }
 
-    pub(crate) fn id(&self) -> &ThreadId {
+    pub(super) fn id(&self) -> &ThreadId {
         &self.id
     }
 
     /// Moves the clock to `millis` after the start; what is due before then fires,
     /// half a second after its time.
-    pub(crate) async fn until(&mut self, millis: i64) {
+    pub(super) async fn until(&mut self, millis: i64) {
         let end = START.plus(millis);
         loop {
-            let by_entry = self.rows.iter().map(|(at, seq)| (*at, Some(*seq)));
-            let by_checkpoint = self.checkpoint_due.map(|at| (at, None));
-            let Some((at, seq)) = by_entry.chain(by_checkpoint).min() else {
+            let entries = self.rows.iter().map(|row| {
+                let fires = match row.look {
+                    // By the sweep that watches, or by the one that takes over before.
+                    Some(look) => look.plus(SECOND / 2).min(self.next_tick()),
+                    None => Timestamp(row.second * SECOND + SECOND / 2),
+                };
+                (fires, Some(row.seq))
+            });
+            let checkpoint = self
+                .checkpoint_due
+                .map(|second| (Timestamp(second * SECOND + SECOND / 2), None));
+            let Some((fires, seq)) = entries.chain(checkpoint).min() else {
                 break;
             };
-            let fires = Timestamp(at * SECOND + SECOND / 2).max(self.now);
             if fires > end {
                 break;
             }
-            self.now = fires;
+            self.now = self.now.max(fires);
             self.wake(seq).await;
         }
         self.now = self.now.max(end);
     }
 
     /// Until nothing is armed any more.
-    pub(crate) async fn run_out(&mut self) {
-        self.until(6 * DAY).await;
+    pub(super) async fn run_out(&mut self) {
+        self.until(9 * DAY).await;
+        assert!(self.rows.is_empty() && self.checkpoint_due.is_none());
     }
 
     async fn load(&self) -> Loaded {
@@ -126,14 +136,17 @@ impl Conversation {
             written.expect("a checkpoint");
             loaded.folded = 0;
         }
-        self.rows
-            .extend(entry.due.map(|due| (due.seconds_up(), entry.seq)));
+        self.rows.extend(entry.due.map(|due| Armed {
+            second: due.seconds_up(),
+            seq: entry.seq,
+            look: None,
+        }));
         loaded.push(entry);
         loaded
     }
 
     /// The customer writes; the relay tells the bot.
-    pub(crate) async fn customer(&mut self, text: &str) {
+    pub(super) async fn customer(&mut self, text: &str) {
         self.told += 1;
         let event = self.message(self.told, text);
         let before = self.load().await;
@@ -149,7 +162,7 @@ impl Conversation {
     }
 
     /// The webhook of the last message comes once more.
-    pub(crate) async fn duplicate(&mut self) {
+    pub(super) async fn duplicate(&mut self) {
         let event = self.message(self.told, "again");
         let before = self.load().await;
         let seq = before.thread.seq;
@@ -194,7 +207,7 @@ impl Conversation {
     }
 
     /// The bot speaks, and the platform takes it.
-    pub(crate) async fn bot(&mut self, text: &str) {
+    pub(super) async fn bot(&mut self, text: &str) {
         let request = self.request(Actor::Bot);
         let loaded = self.load().await;
         let loaded = self
@@ -225,7 +238,7 @@ impl Conversation {
     }
 
     /// The bot hands off: the pass, then the parcel's rest as a note.
-    pub(crate) async fn handoff(&mut self) {
+    pub(super) async fn handoff(&mut self) {
         let parcel = Parcel {
             reason: "The customer asks for a person".to_owned(),
             fields: [
@@ -244,26 +257,20 @@ impl Conversation {
         let request = self.request(Actor::Bot);
         let loaded = self.load().await;
         let loaded = self.run(loaded, Command::Control { request, ask }).await;
-        self.now = self.now.plus(300);
-        let owed = vec![Aftercare::Note];
-        let loaded = self
-            .outcome(
-                loaded,
-                WorkResult::Done {
-                    platform_id: None,
-                    holder: None,
-                    owed,
-                },
-            )
-            .await;
-        self.now = self.now.plus(300);
-        let loaded = self.outcome(loaded, WorkResult::done(None)).await;
+        // Two calls: the pass, and the note where the parcel's rest goes.
+        self.now = self.now.plus(600);
+        let passed = WorkResult::Done {
+            platform_id: None,
+            holder: None,
+            owed: Vec::new(),
+        };
+        let loaded = self.outcome(loaded, passed).await;
         assert!(loaded.thread.outbox.is_empty() && !loaded.thread.bot_holds());
         self.publish().await;
     }
 
     /// The platform closes; its event names only the conversation.
-    pub(crate) async fn platform_closes(&mut self) {
+    pub(super) async fn platform_closes(&mut self) {
         self.told += 1;
         let listed = self
             .table
@@ -286,7 +293,7 @@ impl Conversation {
     /// What is derived from the newest entry, where it leaves that.
     async fn publish(&mut self) {
         let store = &self.table.store;
-        let loaded = self.table.reader().load(&self.id).await.expect("a load");
+        let loaded = self.table.unmetered().load(&self.id).await.expect("a load");
         let last: Vec<_> = loaded.tail.iter().rev().take(2).collect();
         if last.iter().any(|entry| {
             entry
@@ -317,58 +324,48 @@ impl Conversation {
         let loaded = self.load().await;
         let claim_until = Some(self.now.plus(10 * SECOND));
         let loaded = self.run(loaded, Command::Wake { claim_until }).await;
-        let next = (!timers::at_rest(&loaded.thread))
-            .then(|| next_wake(&loaded.thread, &self.policy, self.now).max(self.now.plus(SECOND)));
-        let early_enough = |armed: Option<Timestamp>| {
-            timers::relied_on(armed, self.now).filter(|at| next.is_some_and(|next| *at <= next))
+        let standing = loaded.armed_on_checkpoint();
+        let next = match next_look(
+            &loaded.thread,
+            &self.policy,
+            self.now,
+            standing,
+            armed_entry,
+            Aside::default(),
+        ) {
+            Look::Watch(next) => {
+                for row in &mut self.rows {
+                    if Some(row.seq) == armed_entry {
+                        row.look = Some(next);
+                    }
+                }
+                return;
+            }
+            Look::Stands => standing,
+            Look::At(next) => Some(next),
+            Look::Never => None,
         };
-        let lazy = self.arming != Arming::Exact;
-        let by_checkpoint = early_enough(loaded.armed_on_checkpoint()).filter(|_| lazy);
-        let by_entry = early_enough(loaded.thread.armed).filter(|_| lazy);
-        if by_checkpoint.is_none() && !(by_entry.is_some() && armed_entry.is_some()) {
-            let next = match (self.arming, next, by_entry) {
-                (_, _, Some(_)) | (_, None, _) => None,
-                (Arming::Steady, Some(next), None) => Some(next.min(self.soonest_debt(&loaded))),
-                (_, next, _) => next,
-            };
+        if next != standing || next.is_none() {
             let expires = loaded.thread.last_at.plus(90 * DAY);
+            let state = Some((&loaded.thread, expires));
             let put = self
                 .table
                 .store
-                .rearm(
-                    &self.id,
-                    loaded.checkpoint_due,
-                    next,
-                    Some((&loaded.thread, expires)),
-                )
+                .rearm(&self.id, loaded.checkpoint_due, next, state)
                 .await;
             assert!(put.expect("a wake"));
             self.checkpoint_due = next.map(Timestamp::seconds_up);
         }
         if let Some(seq) = armed_entry {
-            assert!(
-                self.table
-                    .store
-                    .disarm(&self.id, seq)
-                    .await
-                    .expect("a disarming")
-            );
-            self.rows.retain(|(_, armed)| *armed != seq);
+            let disarmed = self.table.store.disarm(&self.id, seq).await;
+            assert!(disarmed.expect("a disarming"));
+            self.rows.retain(|row| row.seq != seq);
         }
     }
 
-    /// When a debt that begins now would be due, while the bot is in a lively chat.
-    fn soonest_debt(&self, loaded: &Loaded) -> Timestamp {
-        let owes = self.policy.timers.bot_owes.unwrap_or(i64::MAX);
-        let lively = loaded
-            .thread
-            .open()
-            .is_some_and(|open| open.holder == Holder::Bot && self.now.since(open.heard_at) < owes);
-        if lively {
-            self.now.plus(owes)
-        } else {
-            Timestamp(i64::MAX)
-        }
+    fn next_tick(&self) -> Timestamp {
+        let since = self.now.since(START) - TICK / 2;
+        START.plus(TICK / 2 + (since.div_euclid(TICK) + 1) * TICK)
     }
 }
 
@@ -385,5 +382,22 @@ fn row_of(loaded: &Loaded) -> Row {
         closed_at: conversation.closed.as_ref().map(|closing| closing.at),
         reason: conversation.closed.as_ref().map(|closing| closing.reason),
         ledger: conversation.ledger,
+    }
+}
+
+fn print(n: u64) -> Fingerprint {
+    Fingerprint::of(&[b"event", &n.to_be_bytes()])
+}
+
+/// Ids of the length that Gladly gives: 22-character slugs, 24 hexadecimal digits for a
+/// Glad App.
+fn identity() -> Identity {
+    Identity {
+        connection: "shop-chat".to_owned(),
+        name: "tEstSessi0n-Slug012345".to_owned(),
+        address: "0123456789abcdef01234567".to_owned(),
+        customer: Some("tEstCust0mer_Slug01234".to_owned()),
+        conversation: Some("tEstC0nversationSlug01".to_owned()),
+        channel: Some("CHAT".to_owned()),
     }
 }

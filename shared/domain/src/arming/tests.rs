@@ -1,22 +1,10 @@
 use super::*;
-use baton_domain::{
-    CommandId, Content, Event, Fingerprint, Holder, IdKey, Identity, News, PlatformEvent, Untold,
+use crate::{
+    Command, CommandId, Content, Event, Fingerprint, Holder, Identity, News, PlatformEvent, Untold,
     decide, plan,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
-
-fn loaded(thread: Thread, checkpoint: Option<i64>) -> Loaded {
-    Loaded {
-        id: IdKey::new([1; 32]).thread("shop", "1"),
-        thread,
-        tail: Vec::new(),
-        folded: 1,
-        checkpoint_seq: 0,
-        checkpoint_schema: 1,
-        checkpoint_due: checkpoint.map(|ahead| NOW.plus(ahead * SECOND).0 / 1_000),
-    }
-}
 
 /// A customer has written to the bot just now; nothing is armed any more.
 fn written(policy: &Policy) -> Thread {
@@ -46,9 +34,10 @@ fn written(policy: &Policy) -> Thread {
     after
 }
 
+/// What a look leaves that the checkpoint's row brought about, `checkpoint` seconds ahead.
 fn look(thread: &Thread, checkpoint: Option<i64>, aside: Aside) -> Look {
-    let policy = Policy::gladly(None);
-    next_look(&loaded(thread.clone(), checkpoint), &policy, NOW, aside)
+    let due = checkpoint.map(|ahead| NOW.plus(ahead * SECOND));
+    next_look(thread, &Policy::gladly(None), NOW, due, None, aside)
 }
 
 #[test]
@@ -98,4 +87,24 @@ fn calls_put_off_the_look_for_their_sake_but_no_timer() {
     // Nobody tells: not a busy loop either.
     let soon = Look::At(NOW.plus(SECOND));
     assert_eq!(look(&open, Some(0), Aside::default()), soon);
+}
+
+#[test]
+fn a_watch_is_of_one_holding_and_one_entry() {
+    let policy = Policy::gladly(None);
+    let mut open = written(&policy);
+    (open.armed, open.armed_by, open.armed_in) = (Some(NOW), open.seq, open.epoch);
+    let later = NOW.plus(WATCH_COVERS_FROM);
+    let row = Some(open.seq);
+    let look = |thread: &Thread, row| next_look(thread, &policy, NOW, None, row, Aside::default());
+    assert!(watch_covers(&open, NOW, later));
+    assert!(!watch_covers(&open, NOW, later.plus(-1)));
+    assert_eq!(look(&open, row), Look::Watch(NOW.plus(WATCH_EVERY)));
+    // An entry that another has replaced: the look that it brings about takes it off.
+    assert_eq!(look(&open, Some(7)), Look::Stands);
+    // bites: `watched` without the epoch. Agents had it meanwhile; the look that found
+    // them took the entry off.
+    open.epoch += 2;
+    assert!(!watch_covers(&open, NOW, later));
+    assert_eq!(look(&open, row), Look::At(NOW.plus(60 * SECOND)));
 }

@@ -1,0 +1,241 @@
+//! `baton poison`: webhooks that could not be used.
+
+use super::operator;
+use axum::extract::{Path as UrlPath, Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use baton_hub::Core;
+use baton_hub::facts::iso;
+use baton_hub::poison::Replayed;
+use baton_hub::store::poison::PoisonId;
+use clap::Subcommand;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PoisonCommand {
+    /// Lists the records, oldest first: id, when, endpoint, bytes, replays, what is wrong.
+    List {
+        /// How many of the newest.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Prints the body of one record. It shows what a customer wrote.
+    Show {
+        /// The record (`psn_...`).
+        id: String,
+    },
+    /// Has records taken in as if they came again. Those that are poison still stay.
+    Replay {
+        /// The record (`psn_...`).
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<String>,
+        /// All records, oldest first.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// A line of the list.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    id: String,
+    at: String,
+    endpoint: String,
+    bytes: usize,
+    replays: u32,
+    problem: String,
+}
+
+/// All records, and those of the newest that were asked for.
+#[derive(Debug, Serialize, Deserialize)]
+struct List {
+    all: usize,
+    newest: Vec<Line>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Limit {
+    limit: usize,
+}
+
+/// What became of one record.
+#[derive(Debug, Serialize, Deserialize)]
+struct Outcome {
+    id: String,
+    taken_in: bool,
+    words: String,
+}
+
+impl Outcome {
+    fn of(id: &PoisonId, replayed: Replayed) -> Self {
+        let (taken_in, words) = match replayed {
+            Replayed::TakenIn(what) => (true, format!("taken in ({what})")),
+            Replayed::Still(problem) => (false, format!("still poison: {problem}")),
+            Replayed::Cut => (
+                false,
+                "cannot be taken in: only its beginning was kept".into(),
+            ),
+            Replayed::Gone => (false, "there is no such record".into()),
+            Replayed::Unavailable => (false, "the table or the settings cannot be had".into()),
+        };
+        Self {
+            id: id.to_string(),
+            taken_in,
+            words,
+        }
+    }
+}
+
+/// The running hub's part.
+pub(super) fn routes() -> Router<Core> {
+    Router::new()
+        .route("/poison", get(list))
+        .route("/poison/{id}", get(show))
+        .route("/poison/{id}/replay", post(replay))
+        .route("/poison/replay", post(replay_all))
+}
+
+async fn list(
+    State(core): State<Core>,
+    Query(Limit { limit }): Query<Limit>,
+) -> Result<Json<List>, StatusCode> {
+    let notes = core.poisoned().await.map_err(|_| DOWN)?;
+    let all = notes.len();
+    let newest = notes.into_iter().skip(all.saturating_sub(limit));
+    let newest = newest.map(|note| Line {
+        id: note.id.to_string(),
+        at: iso(note.at),
+        endpoint: note.endpoint,
+        bytes: note.length,
+        replays: note.replays,
+        problem: note.problem,
+    });
+    Ok(Json(List {
+        all,
+        newest: newest.collect(),
+    }))
+}
+
+async fn show(
+    State(core): State<Core>,
+    UrlPath(id): UrlPath<String>,
+) -> Result<String, StatusCode> {
+    let id = PoisonId::parse(&id).ok_or(StatusCode::NOT_FOUND)?;
+    let poison = core.poison(&id).await.map_err(|_| DOWN)?;
+    let poison = poison.ok_or(StatusCode::NOT_FOUND)?;
+    Ok(String::from_utf8_lossy(&poison.body).into_owned())
+}
+
+async fn replay(
+    State(core): State<Core>,
+    UrlPath(id): UrlPath<String>,
+) -> Result<Json<Vec<Outcome>>, StatusCode> {
+    let id = PoisonId::parse(&id).ok_or(StatusCode::NOT_FOUND)?;
+    let replayed = core.replay_poison(&id).await.map_err(|_| DOWN)?;
+    Ok(Json(vec![Outcome::of(&id, replayed)]))
+}
+
+async fn replay_all(State(core): State<Core>) -> Result<Json<Vec<Outcome>>, StatusCode> {
+    let mut outcomes = Vec::new();
+    for note in core.poisoned().await.map_err(|_| DOWN)? {
+        let replayed = core.replay_poison(&note.id).await;
+        // What was replayed before a failure is told all the same.
+        let replayed = replayed.unwrap_or(Replayed::Unavailable);
+        outcomes.push(Outcome::of(&note.id, replayed));
+    }
+    Ok(Json(outcomes))
+}
+
+const DOWN: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+/// The command.
+pub(super) async fn run(command: PoisonCommand, folder: &Path) -> Result<(), String> {
+    match command {
+        PoisonCommand::List { limit } => {
+            let path = format!("/poison?limit={limit}");
+            let list: List = read(&ask(folder, "GET", &path, "").await?)?;
+            super::say(&table(&list));
+            Ok(())
+        }
+        PoisonCommand::Show { id } => {
+            let id = known(&id)?;
+            let body = ask(folder, "GET", &format!("/poison/{id}"), &id).await?;
+            super::say(&format!("{body}\n"));
+            Ok(())
+        }
+        PoisonCommand::Replay { id, .. } => {
+            let (path, id) = match id {
+                Some(id) => (format!("/poison/{}/replay", known(&id)?), id),
+                None => ("/poison/replay".to_owned(), String::new()),
+            };
+            let outcomes: Vec<Outcome> = read(&ask(folder, "POST", &path, &id).await?)?;
+            report(&outcomes)
+        }
+    }
+}
+
+/// An id as it is written. It becomes a path: nothing else may get into that.
+fn known(id: &str) -> Result<String, String> {
+    PoisonId::parse(id)
+        .map(|id| id.to_string())
+        .ok_or_else(|| format!("`{id}` is not a poison record (`psn_...`)"))
+}
+
+async fn ask(folder: &Path, method: &str, path: &str, id: &str) -> Result<String, String> {
+    match operator::ask(folder, method, path, None).await {
+        Some(Ok((200, text))) => Ok(text),
+        Some(Ok((404, _))) => Err(format!("there is no poison record {id}")),
+        Some(Ok((status, _))) => Err(format!("the running hub answered {status}")),
+        Some(Err(error)) => Err(error),
+        None => Err(format!(
+            "no hub runs on {}: start it, or name its folder with --data",
+            folder.display()
+        )),
+    }
+}
+
+fn read<Read: serde::de::DeserializeOwned>(text: &str) -> Result<Read, String> {
+    serde_json::from_str(text).map_err(|error| format!("the running hub's answer: {error}"))
+}
+
+fn table(list: &List) -> String {
+    if list.newest.is_empty() {
+        return "No webhook is kept as poison.\n".to_owned();
+    }
+    let wide = |of: fn(&Line) -> usize, least| list.newest.iter().map(of).fold(least, usize::max);
+    let (id, endpoint) = (
+        wide(|line| line.id.len(), 2),
+        wide(|line| line.endpoint.len(), 8),
+    );
+    let mut text = format!(
+        "{:<id$}  {:<24}  {:<endpoint$}  {:>8}  {:>7}  what is wrong\n",
+        "id", "when", "endpoint", "bytes", "replays"
+    );
+    for line in &list.newest {
+        text += &format!(
+            "{:<id$}  {:<24}  {:<endpoint$}  {:>8}  {:>7}  {}\n",
+            line.id, line.at, line.endpoint, line.bytes, line.replays, line.problem
+        );
+    }
+    if list.all > list.newest.len() {
+        text += &format!("The newest {} of {}.\n", list.newest.len(), list.all);
+    }
+    text
+}
+
+fn report(outcomes: &[Outcome]) -> Result<(), String> {
+    for outcome in outcomes {
+        super::say(&format!("{}  {}\n", outcome.id, outcome.words));
+    }
+    let stay = outcomes.iter().filter(|outcome| !outcome.taken_in).count();
+    match (outcomes.len(), stay) {
+        (0, _) => {
+            super::say("No webhook is kept as poison.\n");
+            Ok(())
+        }
+        (_, 0) => Ok(()),
+        (all, stay) => Err(format!("{stay} of {all} were not taken in")),
+    }
+}
