@@ -19,7 +19,6 @@ use baton_hub::telling::Teller;
 use baton_hub::{Clock, Core};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use secrets::Secrets;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -264,12 +263,10 @@ where
     App: Clone,
     Handled: Future<Output = HttpResponse>,
 {
-    served(lambda_runtime::run(service_fn(
-        |event: LambdaEvent<HttpRequest>| {
-            let handled = handler(app.clone(), event.payload);
-            async move { Ok::<_, Error>(handled.await) }
-        },
-    )))
+    lambda_runtime::run(service_fn(|event: LambdaEvent<HttpRequest>| {
+        let handled = handler(app.clone(), event.payload);
+        async move { Ok::<_, Error>(handled.await) }
+    }))
     .await
 }
 
@@ -287,16 +284,8 @@ where
     Answer: serde::Serialize,
     Handled: Future<Output = Result<Answer, Error>>,
 {
-    served(lambda_runtime::run(service_fn(
-        |event: LambdaEvent<Event>| handler(app.clone(), event.payload),
-    )))
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
+        handler(app.clone(), event.payload)
+    }))
     .await
-}
-
-/// The runtime's loop without its type, which within `main`'s is deeper than the
-/// compiler looks.
-fn served<'a>(
-    run: impl Future<Output = Result<(), Error>> + 'a,
-) -> Pin<Box<dyn Future<Output = Result<(), Error>> + 'a>> {
-    Box::pin(run)
 }

@@ -170,3 +170,78 @@ impl Secrets {
         Ok(request)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_credential_types::Credentials;
+    use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use std::sync::{Arc, Mutex};
+
+    /// Answers these, the last one first, and keeps what it was asked with.
+    #[derive(Clone, Debug)]
+    struct Script {
+        answers: Arc<Mutex<Vec<(u16, &'static str)>>>,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl HttpConnector for Script {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
+            let asked = format!("{} {}", header("x-amz-target"), header("authorization"));
+            self.asked.lock().unwrap().push(asked);
+            let (status, body) = self.answers.lock().unwrap().pop().unwrap();
+            let status = aws_smithy_runtime_api::http::StatusCode::try_from(status).unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+        }
+    }
+
+    fn client(answers: &[(u16, &'static str)]) -> (Secrets, Script) {
+        let script = Script {
+            answers: Arc::new(Mutex::new(answers.iter().rev().copied().collect())),
+            asked: Arc::default(),
+        };
+        let credentials = Credentials::new("test-key", "test-secret", None, None, "test");
+        let secrets = Secrets {
+            http: SharedHttpConnector::new(script.clone()),
+            region: "eu-central-1".to_owned(),
+            credentials: SharedCredentialsProvider::new(credentials),
+            url: Secrets::url("eu-central-1"),
+        };
+        (secrets, script)
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_asked_again_signed_and_what_lasts_is_not() {
+        let busy = (400, r#"{"__type":"ThrottlingException"}"#);
+        let (secrets, script) = client(&[busy, (503, ""), (200, r#"{"SecretString":"s"}"#)]);
+        assert_eq!(secrets.text("arn").await.unwrap().as_deref(), Some("s"));
+        let asked = script.asked.lock().unwrap().clone();
+        assert_eq!(asked.len(), 3);
+        for asked in asked {
+            assert!(asked.starts_with("secretsmanager.GetSecretValue AWS4-HMAC-SHA256 "));
+            assert!(asked.contains("/eu-central-1/secretsmanager/aws4_request"));
+            assert!(asked.contains("SignedHeaders=content-type;host;x-amz-date;x-amz-target"));
+        }
+        let gone = (400, r#"{"__type":"a#ResourceNotFoundException"}"#);
+        let (secrets, script) = client(&[gone]);
+        let error = secrets.text("arn").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Secrets Manager: 400 ResourceNotFoundException"
+        );
+        assert_eq!(script.asked.lock().unwrap().len(), 1);
+        let (secrets, script) = client(&[(500, ""), (500, ""), (500, "")]);
+        assert!(secrets.text("arn").await.is_err());
+        assert_eq!(script.asked.lock().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn chinas_regions_have_a_domain_of_their_own() {
+        assert_eq!(
+            Secrets::url("cn-north-1"),
+            "https://secretsmanager.cn-north-1.amazonaws.com.cn"
+        );
+    }
+}
