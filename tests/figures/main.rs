@@ -12,6 +12,7 @@
 //! | [`warm`] | CPU of a webhook, beside the same in Node |
 //! | [`forged`] | CPU of a webhook whose credentials are wrong |
 //! | [`growth`] | memory over many calls |
+//! | [`money`] | what a message costs |
 //!
 //! CPU times move from machine to machine, wall times also from run to run: ratios of
 //! CPU times, taken turn about in one run, are what is judged, but for the first call,
@@ -22,6 +23,7 @@ mod cold;
 mod first;
 mod forged;
 mod growth;
+mod money;
 mod recorded;
 mod share;
 mod size;
@@ -37,7 +39,7 @@ use std::process::ExitCode;
 use table::Row;
 
 /// The sections, in the order of the table.
-const SECTIONS: [&str; 6] = ["size", "cold", "first", "warm", "forged", "growth"];
+const SECTIONS: [&str; 7] = ["size", "cold", "first", "warm", "forged", "growth", "money"];
 
 /// Rows of one section.
 async fn measure(section: &str, stand: &Stand) -> Result<Vec<Row>, Failed> {
@@ -48,6 +50,7 @@ async fn measure(section: &str, stand: &Stand) -> Result<Vec<Row>, Failed> {
         "warm" => warm::measure(stand).await,
         "forged" => forged::measure(stand).await,
         "growth" => growth::measure(stand).await,
+        "money" => money::measure(stand.folder()).await,
         _ => Err(format!("no such section; there are {}", SECTIONS.join(", ")).into()),
     }
 }

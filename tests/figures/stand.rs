@@ -91,6 +91,11 @@ impl Stand {
         })
     }
 
+    /// The folder of the binaries.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The names of the functions in the template that have a binary.
     pub(crate) fn functions(&self) -> Vec<String> {
         let specs = self.scene.template.functions.iter();

@@ -29,7 +29,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use verdict::Verdict;
-use world::World;
 
 /// Trials of a run that is part of all tests.
 const FEW: u64 = 200;
@@ -116,12 +115,12 @@ async fn rounds(seed: u64, progress: Arc<Progress>) -> (Killed, Verdict) {
 /// One round: load and kills until there were so many trials, then peace until everyone
 /// has what they wait for, then the verdict.
 async fn play(seed: u64, trials: u64, progress: &Progress) -> (Killed, Verdict) {
-    let world = World::set(seed).await;
+    let world = world::set(seed).await;
     let load = load::start(&world, seed, CUSTOMERS);
     let killed = killer::run(&world.sandboxes, seed, trials, || progress.tell()).await;
     let peace = Instant::now();
     let chats = load.finish().await;
-    let settled = world.settles(&chats, SETTLES_WITHIN).await;
+    let settled = world::settles(&world, &chats, SETTLES_WITHIN).await;
     let verdict = verdict::of(&world, &chats, settled, peace.elapsed()).await;
     if !verdict.is_clean() {
         println!("{}", verdict.complaints());

@@ -5,7 +5,7 @@
 use crate::load;
 use crate::probe::Probe;
 use crate::verdict;
-use crate::world::World;
+use crate::world;
 use baton_local::engine::{After, Before, Call, Faults};
 use baton_local::invoke::{BoxFuture, Functions, InvokeError};
 use baton_simulators::random::Random;
@@ -180,7 +180,7 @@ async fn storm(kind: Kind, seed: u64) -> Outcome {
         random: Mutex::new(Random::keyed(seed, "weather")),
     });
     let watch = Watch::default();
-    let world = World::in_weather(seed, Some(weather.clone()), &watch).await;
+    let world = world::in_weather(seed, Some(weather.clone()), &watch).await;
     let probe = Probe::start(&world).await;
     let load = load::start(&world, seed, CUSTOMERS);
     for share in SHARES {
@@ -191,7 +191,7 @@ async fn storm(kind: Kind, seed: u64) -> Outcome {
     let over = Instant::now();
     let probed = probe.finish(&world).await;
     let chats = load.finish().await;
-    let settled = world.settles(&chats, SETTLES_WITHIN).await;
+    let settled = world::settles(&world, &chats, SETTLES_WITHIN).await;
     let verdict = verdict::of(&world, &chats, settled, over.elapsed()).await;
     let tries = world.scene.aws.tries();
     let mut outcome = Outcome {

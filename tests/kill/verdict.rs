@@ -203,6 +203,7 @@ pub(crate) async fn of(
         verdict.order(&seen, told, sent);
         if !settled && chat.stuck.is_none() {
             let thread = world.thread(&chat.session).await;
+            let thread = thread.expect("the thread can be read");
             let ended = thread.open().is_none() || !chat.ends();
             let idle = thread.outbox.is_empty() && thread.untold.is_none() && ended;
             verdict.fault("conversations stuck", usize::from(!idle), || {

@@ -7,6 +7,8 @@
 //! | [`certificate`] | AWS behind TLS, with an authority of the tests' own |
 //! | [`deadlines`] | the sweep on a virtual clock: ticks, sandboxes, throttling, lateness |
 //! | [`emulator`] | `cargo lambda watch` and the functions attached to it |
+//! | [`processes`] | a hub of real processes between a simulated platform and a sample bot |
+//! | [`reference`](mod@reference) | the conversation by which cost is judged, metered |
 //! | [`runtime_api`] | Lambda's Runtime API, for measuring |
 //! | [`sandboxes`] | the functions as Lambda runs them: several processes each, one call at a time, killed at will |
 //! | [`scene`] | a hub's table, settings, secrets and tokens, for known ids |
@@ -16,6 +18,8 @@ pub mod built;
 pub mod certificate;
 pub mod deadlines;
 pub mod emulator;
+pub mod processes;
+pub mod reference;
 pub mod runtime_api;
 pub mod sandboxes;
 pub mod scene;

@@ -60,6 +60,7 @@ struct Population {
 #[derive(Debug)]
 struct Sandbox {
     function: String,
+    process: Option<u32>,
     events: mpsc::UnboundedSender<Event>,
     waiting: Arc<AsyncMutex<mpsc::UnboundedReceiver<Event>>>,
     call: Option<Call>,
@@ -94,6 +95,8 @@ pub struct Live {
     pub number: u64,
     /// Its function.
     pub function: String,
+    /// Its process, as the operating system knows it.
+    pub process: Option<u32>,
     /// Whether it has a call in hand.
     pub busy: bool,
 }
@@ -163,6 +166,7 @@ impl Sandboxes {
         all.map(|(number, sandbox)| Live {
             number: *number,
             function: sandbox.function.clone(),
+            process: sandbox.process,
             busy: sandbox.call.is_some(),
         })
         .collect()
@@ -280,6 +284,7 @@ impl Sandboxes {
         let (kill, killed) = oneshot::channel::<oneshot::Sender<Kill>>();
         let sandbox = Sandbox {
             function: function.to_owned(),
+            process: process.id(),
             events,
             waiting: Arc::new(AsyncMutex::new(waiting)),
             call: None,

@@ -32,11 +32,6 @@ impl Table {
         }
     }
 
-    /// The same table, uncounted: for looking without paying.
-    pub(crate) fn reader(&self) -> Store {
-        Store::new(self.client.clone(), self.name.clone())
-    }
-
     /// The item as it is stored.
     pub(crate) async fn item(&self, pk: &str, sk: &str) -> Option<Item> {
         let got = self

@@ -25,7 +25,6 @@
 
 mod checkpoint;
 mod chronicle;
-mod conversation;
 mod due;
 mod engines;
 mod golden;

@@ -4,6 +4,7 @@
 mod bus;
 mod conversation;
 mod crash;
+mod deadlines;
 mod handover;
 mod hostile;
 mod poison;

@@ -70,23 +70,51 @@ const SLOW: i64 = 2 * SECOND;
 /// learns nothing new of it, so what it knows ends.
 const SLOW_FOR: i64 = 30 * SECOND;
 
-/// Receivers that were slow, and until when they count so.
+/// What is slow still when it is tried again counts so for twice as long, up to this
+/// many times: each try holds up whoever waits behind it.
+const SLOW_DOUBLES: u32 = 4;
+/// How long a receiver that was slow is given when the stream tries it again.
+const TRIED_AGAIN_FOR: Duration = Duration::from_secs(1);
+
+/// Receivers that were slow at their last call.
 #[derive(Clone, Debug, Default)]
-struct Speeds(Arc<Mutex<BTreeMap<String, Timestamp>>>);
+struct Speeds(Arc<Mutex<BTreeMap<String, Slow>>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Slow {
+    /// Until when it is not tried again.
+    until: Timestamp,
+    /// How often it was tried again in vain.
+    tried: u32,
+}
 
 impl Speeds {
     fn is_slow(&self, base: &str, now: Timestamp) -> bool {
         let slow = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        slow.get(base).is_some_and(|until| now < *until)
+        slow.get(base).is_some_and(|slow| now < slow.until)
     }
 
-    fn note(&self, base: &str, took: i64, now: Timestamp) {
+    fn was_slow(&self, base: &str) -> bool {
+        let slow = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slow.contains_key(base)
+    }
+
+    /// Remembers how a call went that ended `now` and might take `patience`.
+    fn note(&self, base: &str, took: i64, patience: Duration, now: Timestamp) {
+        let patience = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
         let mut slow = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if took > SLOW {
-            slow.insert(base.to_owned(), now.plus(SLOW_FOR));
-        } else {
+        if took <= SLOW && took < patience {
             slow.remove(base);
+            return;
         }
+        // Calls that were made at once have learned the same thing.
+        let tried = match slow.get(base) {
+            None => 0,
+            Some(known) if now < known.until => known.tried,
+            Some(known) => (known.tried + 1).min(SLOW_DOUBLES),
+        };
+        let until = now.plus(SLOW_FOR << tried);
+        slow.insert(base.to_owned(), Slow { until, tried });
     }
 }
 
@@ -185,6 +213,18 @@ impl Calls {
         self.speeds.is_slow(base, self.clock.now())
     }
 
+    /// How long the stream may wait for what is at `base`, at most as long as `usually`;
+    /// not at all where it is known to be slow.
+    pub(crate) fn patience(&self, base: &str, usually: Duration) -> Option<Duration> {
+        if self.is_slow(base) {
+            None
+        } else if self.speeds.was_slow(base) {
+            Some(usually.min(TRIED_AGAIN_FOR))
+        } else {
+            Some(usually)
+        }
+    }
+
     /// Waits until the platform's rate limit allows a call that must begin by then.
     ///
     /// # Errors
@@ -224,7 +264,7 @@ impl Calls {
         let began = self.clock.now();
         let answered = self.make(base, call, credentials, timeout).await;
         let ended = self.clock.now();
-        self.speeds.note(base, ended.since(began), ended);
+        self.speeds.note(base, ended.since(began), timeout, ended);
         answered
     }
 
@@ -308,14 +348,36 @@ fn add_header(request: &mut reqwest::Request, name: &str, value: &str) -> Result
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(15);
+
     #[test]
     fn a_receiver_is_slow_after_a_slow_call_and_not_for_ever() {
         let speeds = Speeds::default();
-        speeds.note("bot", SLOW + 1, Timestamp(0));
+        speeds.note("bot", SLOW + 1, PATIENCE, Timestamp(0));
         assert!(speeds.is_slow("bot", Timestamp(SLOW_FOR - 1)));
         // bites: remembering a slow call without an end.
         assert!(!speeds.is_slow("bot", Timestamp(SLOW_FOR)));
-        speeds.note("bot", 20, Timestamp(0));
-        assert!(!speeds.is_slow("bot", Timestamp(1)));
+        assert!(speeds.was_slow("bot"));
+        speeds.note("bot", 20, PATIENCE, Timestamp(0));
+        assert!(!speeds.is_slow("bot", Timestamp(1)) && !speeds.was_slow("bot"));
+    }
+
+    #[test]
+    fn a_receiver_that_stays_slow_is_tried_again_ever_more_rarely() {
+        let speeds = Speeds::default();
+        let mut now = Timestamp(0);
+        let mut waits = Vec::new();
+        for _ in 0..7 {
+            // Two at once are one try. bites: taking a call that was cut off for a fast one.
+            for _ in 0..2 {
+                speeds.note("bot", 1_000, TRIED_AGAIN_FOR, now);
+            }
+            let began = now;
+            while speeds.is_slow("bot", now) {
+                now = now.plus(SECOND);
+            }
+            waits.push(now.since(began) / SLOW_FOR);
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 16, 16]);
     }
 }

@@ -178,17 +178,21 @@ impl Relay {
         }
         // Looked at before every call: a bot can become slow within a batch.
         for entry in entries {
-            let (from, tried) = if self.teller.is_slow(connection) {
-                (entry.seq, false)
-            } else {
+            let (from, tried) = if let Some(patience) = self.teller.patience(connection) {
                 let entry = std::slice::from_ref(entry);
-                match self.teller.tell(connection, loaded, entry).await {
+                let told = self
+                    .teller
+                    .tell_within(connection, loaded, entry, patience)
+                    .await;
+                match told {
                     Ok(()) => continue,
                     Err((from, why)) => {
                         tracing::warn!(connection = %connection.id, thread = %loaded.id, reason = %why, "the bot was not told");
                         (from, true)
                     }
                 }
+            } else {
+                (entry.seq, false)
             };
             return self
                 .tell_failed(connection, loaded.clone(), from, tried)

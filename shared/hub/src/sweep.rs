@@ -31,8 +31,10 @@ const FIRES_AFTER: i64 = 500;
 const RUNS_AT_MOST: i64 = 120 * SECOND;
 /// More due rows than this are sliced and put on the bus.
 const ALONE: usize = 500;
-/// Rows in a slice: well under the bus's 256 KB at about 80 bytes a row.
-pub const SLICE: usize = 2_000;
+/// Rows in a slice: some ten seconds of work at the processor share of 128 MB, so that
+/// slices that wait for a sandbox are not done long after the others. At about 80 bytes a
+/// row that is well under the bus's 256 KB.
+pub const SLICE: usize = 1_000;
 /// How long a slice's sweep lets calls wait for a place.
 const SLICE_CALLS: Duration = Duration::from_secs(45);
 /// Rows of a shard that one question takes; the rest waits for the next.

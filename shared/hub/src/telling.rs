@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a bot may take to accept.
-pub const BOT_ACCEPTS_WITHIN: i64 = 15 * SECOND;
+pub const ACCEPTS_WITHIN: Duration = Duration::from_secs(15);
 /// Why a bot was not told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotTold {
@@ -77,13 +77,13 @@ impl Teller {
         self.troubled.note(thread, self.calls.clock.now());
     }
 
-    /// Whether the connection's bot is known to be slow.
-    #[must_use]
-    pub fn is_slow(&self, connection: &Connection) -> bool {
-        connection
-            .bot
-            .as_ref()
-            .is_some_and(|bot| self.calls.is_slow(&bot.url))
+    /// How long the stream may wait for the connection's bot; not at all where it is
+    /// known to be slow, and not long where it was when it was last called.
+    pub(crate) fn patience(&self, connection: &Connection) -> Option<Duration> {
+        match &connection.bot {
+            Some(bot) => self.calls.patience(&bot.url, ACCEPTS_WITHIN),
+            None => Some(ACCEPTS_WITHIN),
+        }
     }
 
     /// Tells everything that the customer wrote in these entries, in order.
@@ -96,13 +96,28 @@ impl Teller {
         loaded: &Loaded,
         entries: &[Entry],
     ) -> Result<(), (u64, NotTold)> {
+        self.tell_within(connection, loaded, entries, ACCEPTS_WITHIN)
+            .await
+    }
+
+    /// The same, giving the bot no longer than this for each message.
+    ///
+    /// # Errors
+    /// The seq of the first entry that was not told, and why.
+    pub(crate) async fn tell_within(
+        &self,
+        connection: &Connection,
+        loaded: &Loaded,
+        entries: &[Entry],
+        patience: Duration,
+    ) -> Result<(), (u64, NotTold)> {
         for entry in entries {
             for (index, event) in entry.events.iter().enumerate() {
                 if !matches!(event, Event::Received { .. }) {
                     continue;
                 }
                 let place = Place(entry.seq, u32::try_from(index).unwrap_or(u32::MAX));
-                self.tell_one(connection, loaded, place, event)
+                self.tell_one(connection, loaded, place, event, patience)
                     .await
                     .map_err(|why| (entry.seq, why))?;
             }
@@ -116,6 +131,7 @@ impl Teller {
         loaded: &Loaded,
         place: Place,
         event: &Event,
+        patience: Duration,
     ) -> Result<(), NotTold> {
         let (Some(bot), Some(conversation)) = (&connection.bot, &loaded.thread.conversation) else {
             return Err(NotTold::NoBot);
@@ -145,7 +161,7 @@ impl Teller {
         };
         let now = self.calls.clock.now();
         let call = bot::tell(format(bot), &telling, &auth(bot), now);
-        self.call(bot, &call).await
+        self.call(bot, &call, patience).await
     }
 
     /// Asks a bot whether it is there; `id` is unique to this ping.
@@ -158,12 +174,16 @@ impl Teller {
         };
         let now = self.calls.clock.now();
         let call = bot::ping(format(bot), &connection.id, id, &auth(bot), now);
-        self.call(bot, &call).await
+        self.call(bot, &call, ACCEPTS_WITHIN).await
     }
 
-    async fn call(&self, bot: &Bot, call: &baton_platforms::http::HttpCall) -> Result<(), NotTold> {
-        let timeout = Duration::from_millis(u64::try_from(BOT_ACCEPTS_WITHIN).unwrap_or_default());
-        let answered = self.calls.call(&bot.url, call, None, timeout).await;
+    async fn call(
+        &self,
+        bot: &Bot,
+        call: &baton_platforms::http::HttpCall,
+        patience: Duration,
+    ) -> Result<(), NotTold> {
+        let answered = self.calls.call(&bot.url, call, None, patience).await;
         match answered {
             Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
             Ok(answer) => Err(NotTold::Status(answer.status)),

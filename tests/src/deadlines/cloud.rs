@@ -5,7 +5,8 @@ use super::capacity::{Capacity, Target};
 use super::sandbox::{Size, Wire, Write};
 use super::time::Time;
 use baton_domain::{Policy, ThreadId, Timestamp};
-use baton_hub::settings::{Connection, Platform, SecretText, Settings};
+use baton_hub::calls::{Calls, Carried, Carrier, NoAnswer};
+use baton_hub::settings::{Bot, BotFormat, Connection, Platform, SecretText, Settings};
 use baton_hub::source::{FixedSettings, SettingsCache};
 use baton_hub::store::Store;
 use baton_hub::{Clock, Core};
@@ -13,7 +14,7 @@ use baton_local::engine::{Call, Engine, Faults, Location};
 use baton_local::template::Template;
 use baton_simulators::random::Random;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Any failure of a run.
@@ -46,6 +47,17 @@ pub struct Cloud {
     capacity: Option<Mutex<Capacity>>,
     closed: Mutex<BTreeMap<String, Vec<Timestamp>>>,
     settings: Settings,
+    carrier: OnceLock<Arc<dyn Carrier>>,
+}
+
+/// Carries nothing: nobody is there.
+#[derive(Debug)]
+struct Nobody;
+
+impl Carrier for Nobody {
+    fn carry(&self, _request: reqwest::Request) -> Carried {
+        Box::pin(async { Err(NoAnswer::NotSent) })
+    }
 }
 
 /// Write units a second that a partition takes. Source: DynamoDB developer guide,
@@ -84,7 +96,20 @@ impl Cloud {
             capacity,
             closed: Mutex::default(),
             settings: settings(connections),
+            carrier: OnceLock::new(),
         }))
+    }
+
+    /// Lets outbound calls be carried; without, nobody is there. Only the first counts.
+    pub fn carried_by(&self, carrier: Arc<dyn Carrier>) {
+        let _first = self.carrier.set(carrier);
+    }
+
+    /// The outbound client of a sandbox.
+    #[must_use]
+    pub fn calls(&self, clock: Clock) -> Calls {
+        let carrier = self.carrier.get().cloned();
+        Calls::carried(carrier.unwrap_or_else(|| Arc::new(Nobody)), clock, 0)
     }
 
     /// The store's engine as sandboxes see it.
@@ -233,6 +258,12 @@ fn settings(connections: impl IntoIterator<Item = (String, Policy)>) -> Settings
 }
 
 fn connection(id: String, policy: Policy) -> Connection {
+    let bot = Bot {
+        url: format!("http://{id}.bots.test/hook"),
+        format: BotFormat::Gladly,
+        basic: Some(("hub".to_owned(), SecretText::new("test-secret-bot"))),
+        signing_keys: Vec::new(),
+    };
     Connection {
         id,
         endpoint: "gladly-main".to_owned(),
@@ -242,7 +273,7 @@ fn connection(id: String, policy: Policy) -> Connection {
         addresses: Vec::new(),
         api_user: "api@example.test".to_owned(),
         api_token: SecretText::new("test-secret-api"),
-        bot: None,
+        bot: Some(bot),
         policy,
         text_on_bus: false,
         keep_messages: 90 * baton_domain::time::DAY,

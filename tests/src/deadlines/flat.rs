@@ -3,7 +3,7 @@
 use super::cloud::{Cloud, Failed, TABLE, Weather};
 use super::fleet::{Fleet, Sandboxes};
 use super::sandbox::Size;
-use super::sessions::{Sessions, connections};
+use super::sessions::{LONG, Sessions, connections};
 use aws_smithy_runtime_api::client::http::HttpConnector;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -35,11 +35,20 @@ pub struct Cost {
     pub wall: Duration,
 }
 
+/// What the live conversations are doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Live {
+    /// Nobody looks at them before tomorrow.
+    Quiet,
+    /// Their bots answered a minute ago: the sweep watches them.
+    Watched,
+}
+
 /// Measures beside each of these numbers of live conversations, in ascending order.
 ///
 /// # Errors
 /// When the store or the template fail, or not everything due was closed.
-pub async fn run(sizes: &[usize]) -> Result<Vec<Cost>, Failed> {
+pub async fn run(sizes: &[usize], kind: Live) -> Result<Vec<Cost>, Failed> {
     let weather = Weather {
         index_lag: 0,
         partitions: None,
@@ -50,10 +59,12 @@ pub async fn run(sizes: &[usize]) -> Result<Vec<Cost>, Failed> {
     let mut live = 0;
     let mut first = 0;
     for size in sizes {
-        fill(&cloud, live, *size).await?;
+        fill(&cloud, live, *size, kind).await?;
         live = *size;
         let mut cheapest: Option<Cost> = None;
-        for _ in 0..ROUNDS {
+        // A watch lasts some minutes, and a round two.
+        let rounds = if kind == Live::Quiet { ROUNDS } else { 1 };
+        for _ in 0..rounds {
             let cost = sweep(&cloud, live, first).await?;
             first += DUE;
             cheapest = Some(match cheapest {
@@ -107,24 +118,37 @@ async fn sweep(cloud: &Arc<Cloud>, live: usize, first: usize) -> Result<Cost, Fa
     Ok(cost)
 }
 
-/// Fills the table with live conversations whose timers are far ahead, up to `to`: the
-/// opening entry of each, as one that was really made.
-async fn fill(cloud: &Arc<Cloud>, from: usize, to: usize) -> Result<(), Failed> {
+/// Fills the table with live conversations up to `to`, with the entries of one that was
+/// really made.
+async fn fill(cloud: &Arc<Cloud>, from: usize, to: usize, kind: Live) -> Result<(), Failed> {
     let core = cloud.free_core("filler", 0);
-    let at = cloud.time.now().plus(DAY);
-    let sample = Sessions::new(cloud, 0).opening()?;
+    let watched = kind == Live::Watched;
+    let entries = Sessions::new(cloud, 0).entries(LONG, watched)?;
+    let now = cloud.time.now();
+    let connection = format!("shop-{}", LONG.0);
     let numbers: Vec<usize> = (from..to).collect();
-    for batch in numbers.chunks(BATCH) {
-        let puts = batch.iter().map(|number| {
-            let id = core.id_key.thread("shop-60", &format!("live-{number}"));
-            let due = at.plus(i64::try_from(*number).unwrap_or_default()).seconds_up();
-            let shard = shard_of(id.as_str());
-            format!(
-                r#"{{"PutRequest":{{"Item":{{"pk":{{"S":"{id}"}},"ds":{{"S":"{shard}"}},"due":{{"N":"{due}"}},{sample}}}}}}}"#,
-                id = id.as_str(),
-            )
-        });
-        let puts: Vec<String> = puts.collect();
+    for batch in numbers.chunks(BATCH / entries.len()) {
+        let mut puts = Vec::with_capacity(BATCH);
+        for number in batch {
+            let id = core.id_key.thread(&connection, &format!("live-{number}"));
+            let (id, shard) = (id.as_str(), shard_of(id.as_str()));
+            let armed = match kind {
+                Live::Quiet => now.plus(DAY + i64::try_from(*number)?),
+                Live::Watched => now.plus(LONG.0 * SECOND),
+            };
+            for (place, entry) in entries.iter().enumerate() {
+                let armed = match place {
+                    0 => format!(
+                        r#""ds":{{"S":"{shard}"}},"due":{{"N":"{}"}},"#,
+                        armed.seconds_up()
+                    ),
+                    _ => String::new(),
+                };
+                puts.push(format!(
+                    r#"{{"PutRequest":{{"Item":{{"pk":{{"S":"{id}"}},{armed}{entry}}}}}}}"#
+                ));
+            }
+        }
         let body = format!(r#"{{"RequestItems":{{"{TABLE}":[{}]}}}}"#, puts.join(","));
         let mut request = HttpRequest::new(SdkBody::from(body));
         request
@@ -135,7 +159,9 @@ async fn fill(cloud: &Arc<Cloud>, from: usize, to: usize) -> Result<(), Failed> 
             return Err("the table could not be filled".into());
         }
     }
-    // Whoever is measured does not find the fill in the caches alone.
-    tokio::time::sleep(Duration::from_millis(SECOND.unsigned_abs())).await;
+    if watched {
+        // Their armed time passes.
+        tokio::time::sleep(Duration::from_secs(LONG.0.unsigned_abs())).await;
+    }
     Ok(())
 }

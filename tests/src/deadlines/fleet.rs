@@ -11,7 +11,6 @@ use super::sandbox::Size;
 use baton_functions::streams::{self, SweepEvent};
 use baton_hub::Core;
 use baton_hub::bus::Bus;
-use baton_hub::calls::Calls;
 use baton_hub::deliver::Deliverer;
 use baton_hub::relay::Relay;
 use baton_hub::sweep::Sweep;
@@ -95,8 +94,6 @@ impl Fleet {
     /// # Errors
     /// When the template has no such function.
     pub fn new(cloud: &Arc<Cloud>, sandboxes: Sandboxes, seed: u64) -> Result<Self, Failed> {
-        // Once for the process; later calls change nothing.
-        let _installed = rustls::crypto::ring::default_provider().install_default();
         let spec = cloud.template.function("sweep").ok_or("no sweep")?;
         let reserved = spec.reserved_concurrency.unwrap_or(1_000);
         let fleet = Self(Arc::new(Shared {
@@ -167,7 +164,7 @@ impl Fleet {
     }
 
     fn sandbox(&self, core: Core) -> Result<Sandbox, Failed> {
-        let calls = Calls::new(core.clock.clone(), 0)?;
+        let calls = self.0.cloud.calls(core.clock.clone());
         let bus = self.0.bus.get().ok_or("no bus")?;
         Ok(Sandbox {
             sweep: Sweep {

@@ -14,6 +14,7 @@
 //! | [`lateness`] | experiment: deadlines spread out |
 //! | [`burst`] | experiment: everything due in one second |
 //! | [`flat`] | experiment: what a sweep costs beside ever more live conversations |
+//! | [`shard`] | experiment: a shard of the stream with a slow bot |
 //! | [`process`] | the real binary: processor time of a row, memory of a sandbox |
 //! | [`row`] | figures, as the bench prints them |
 
@@ -27,6 +28,7 @@ pub mod process;
 pub mod row;
 pub mod sandbox;
 pub mod sessions;
+pub mod shard;
 pub mod ticks;
 pub mod time;
 pub mod verdict;

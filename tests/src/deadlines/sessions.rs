@@ -21,9 +21,12 @@ use tokio::task::JoinSet;
 /// in seconds.
 pub const TIMERS: [(i64, i64); 4] = [(10, 60), (30, 120), (60, 300), (230, 200)];
 
+/// Those of a connection whose chats are long.
+pub const LONG: (i64, i64) = (61, 3_000);
+
 /// The connections of a run.
 pub fn connections() -> impl Iterator<Item = (String, Policy)> {
-    TIMERS.into_iter().map(|(owes, silent)| {
+    TIMERS.into_iter().chain([LONG]).map(|(owes, silent)| {
         let mut policy = Policy::gladly(Some("inbox_1".to_owned()));
         policy.timers.bot_owes = Some(owes * SECOND);
         policy.timers.customer_silent = Some(silent * SECOND);
@@ -144,34 +147,78 @@ impl Sessions {
             .await
     }
 
-    /// The attributes of an opening entry but for its thread and its time, as JSON
-    /// without braces.
+    /// A new customer writes to this connection.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn writes(&self, connection: &str, number: usize) -> Result<(), Failed> {
+        let core = &self.writers[number % self.writers.len()];
+        let connection = self.cloud.connection(connection);
+        let session = format!("tEst-Session-{number:09}");
+        let id = core.id_key.thread(&connection.id, &session);
+        let now = core.clock.now();
+        let command = customer_writes(&connection.id, &session, number, now);
+        let give_up = Timestamp(i64::MAX);
+        core.run(nothing_yet(&id), connection, command, give_up)
+            .await?;
+        Ok(())
+    }
+
+    /// The entries of a conversation with these timers that the customer opened now and,
+    /// where it is to be `answered`, the bot answered: the sort key of each, and its other
+    /// attributes but for the thread and the time it is armed for, as JSON without braces.
     ///
     /// # Errors
     /// When the domain refuses it.
-    pub fn opening(&self) -> Result<String, Failed> {
+    pub fn entries(&self, (owes, _): (i64, i64), answered: bool) -> Result<Vec<String>, Failed> {
         let core = &self.writers[0];
-        let connection = self.cloud.connection(&name(60));
+        let connection = self.cloud.connection(&name(owes));
         let session = "tEst-Session-live";
         let id = core.id_key.thread(&connection.id, session);
         let now = core.clock.now();
-        let command = customer_writes(&connection.id, session, 0, now);
-        let thread = Thread::default();
-        let events = decide(&thread, &command, &connection.policy, now)?;
-        let policy = &connection.policy;
-        let (entry, _) = plan(&thread, events, core.clock.command_id(), policy, now, None);
-        let item = entry_item(&id, &entry, now.plus(DAY * 90).seconds_up())?;
-        let attributes = item
-            .iter()
-            .filter(|(name, _)| !["pk", "ds", "due"].contains(&name.as_str()));
-        let attributes = attributes.map(|(name, value)| match value {
-            AttributeValue::N(number) => format!(r#""{name}":{{"N":"{number}"}}"#),
-            other => {
-                let text = other.as_s().map_or("", String::as_str);
-                format!(r#""{name}":{{"S":{}}}"#, serde_json::json!(text))
+        let mut commands = vec![customer_writes(&connection.id, session, 0, now)];
+        if answered {
+            let mut request = Request::by(Actor::Bot);
+            request.claim_until = Some(now.plus(10 * SECOND));
+            let content = Content::text("On its way.");
+            commands.push(Command::Send { request, content });
+        }
+        let mut thread = Thread::default();
+        let mut entries = Vec::new();
+        while !commands.is_empty() {
+            let command = commands.remove(0);
+            let events = decide(&thread, &command, &connection.policy, now)?;
+            let id_of_command = core.clock.command_id();
+            let (entry, after) = plan(
+                &thread,
+                events,
+                id_of_command,
+                &connection.policy,
+                now,
+                None,
+            );
+            thread = after;
+            if let Some(work) = thread.outbox.first() {
+                commands.push(Command::Outcome {
+                    work: work.place,
+                    result: WorkResult::done(Some("sent".to_owned())),
+                    end_claim: None,
+                });
             }
-        });
-        Ok(attributes.collect::<Vec<_>>().join(","))
+            let item = entry_item(&id, &entry, now.plus(DAY * 90).seconds_up())?;
+            let attributes = item
+                .iter()
+                .filter(|(name, _)| !["pk", "ds", "due"].contains(&name.as_str()));
+            let attributes = attributes.map(|(name, value)| match value {
+                AttributeValue::N(number) => format!(r#""{name}":{{"N":"{number}"}}"#),
+                other => {
+                    let text = other.as_s().map_or("", String::as_str);
+                    format!(r#""{name}":{{"S":{}}}"#, serde_json::json!(text))
+                }
+            });
+            entries.push(attributes.collect::<Vec<_>>().join(","));
+        }
+        Ok(entries)
     }
 
     async fn play(&self, scripts: Vec<Script>) -> Result<(), Failed> {
@@ -246,11 +293,26 @@ fn customer_writes(connection: &str, session: &str, number: usize, now: Timestam
             at: now,
             news: News::Message {
                 id: format!("{number:024x}"),
-                content: Content::text("Where is my order?"),
+                content: Content::text(first_word::of(number)),
                 context: [].into(),
             },
         }],
         known_new: Vec::new(),
+    }
+}
+
+/// What customers write first, by which it is known again.
+pub(super) mod first_word {
+    const BEFORE: &str = "Where is my order no. ";
+
+    pub(super) fn of(number: usize) -> String {
+        format!("{BEFORE}{number}?")
+    }
+
+    /// The number of the customer whose word stands in this text.
+    pub(in crate::deadlines) fn number_in(text: &str) -> Option<usize> {
+        let (_, after) = text.split_once(BEFORE)?;
+        after.split_once('?')?.0.parse().ok()
     }
 }
 

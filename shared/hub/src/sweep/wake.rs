@@ -31,6 +31,9 @@ impl Sweep {
     ) -> Result<Option<Timestamp>, StoreError> {
         let core = self.core();
         let loaded = core.store.load(id).await?;
+        if is_done_with(&loaded, armed_entry, core.clock.now()) {
+            return Ok(None);
+        }
         let settings = match core.settings_with(&loaded.thread.identity.connection).await {
             Ok(settings) => settings,
             Err(error) => {
@@ -244,9 +247,64 @@ impl Sweep {
     }
 }
 
+/// Whether what the index offered has been dealt with: the index is behind, or another
+/// sweep was faster. Who takes an arming away has put the next one where it belongs.
+fn is_done_with(loaded: &Loaded, armed_entry: Option<u64>, now: Timestamp) -> bool {
+    match armed_entry {
+        // One that was read with the thread; an older one may be armed still.
+        Some(seq) => loaded
+            .tail
+            .iter()
+            .any(|entry| entry.seq == seq && entry.due.is_none()),
+        None => loaded.armed_on_checkpoint().is_none_or(|at| at > now),
+    }
+}
+
 /// A claim taken by this wake, with the place to use it.
 struct Owned {
     loaded: Loaded,
     until: Timestamp,
     place: OwnedSemaphorePermit,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use baton_domain::{CommandId, Entry, IdKey, Leaves, Thread};
+
+    fn armed(due: Option<Timestamp>, checkpoint_due: Option<i64>) -> Loaded {
+        let entry = Entry {
+            seq: 3,
+            at: Timestamp(1_000),
+            command: CommandId("command".to_owned()),
+            connection: "shop".to_owned(),
+            conversation: 1,
+            epoch: 1,
+            events: Vec::new(),
+            leaves: Leaves::default(),
+            due,
+        };
+        Loaded {
+            id: IdKey::new(*b"test-secret-id-key-0123456789abc").thread("shop", "1"),
+            thread: Thread::default(),
+            tail: vec![entry],
+            folded: 0,
+            checkpoint_seq: 2,
+            checkpoint_schema: 1,
+            checkpoint_due,
+        }
+    }
+
+    #[test]
+    fn what_another_sweep_has_dealt_with_costs_a_read_only() {
+        let now = Timestamp(60_000);
+        let past = Some(Timestamp(59_000));
+        assert!(is_done_with(&armed(None, None), Some(3), now));
+        assert!(!is_done_with(&armed(past, None), Some(3), now));
+        // bites: taking an entry that was not read for one that is not armed.
+        assert!(!is_done_with(&armed(None, None), Some(1), now));
+        assert!(is_done_with(&armed(past, None), None, now));
+        assert!(is_done_with(&armed(past, Some(61)), None, now));
+        assert!(!is_done_with(&armed(past, Some(60)), None, now));
+    }
 }

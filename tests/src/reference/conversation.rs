@@ -1,19 +1,20 @@
 //! One conversation on Gladly, driven through the domain and the store with the
 //! steps that the functions take, on a clock of its own.
 
-use crate::engines::{self, Table};
-use crate::material::{START, id_key, identity, print};
+use super::Table;
 use baton_domain::arming::{Aside, Look, next_look};
 use baton_domain::time::{DAY, SECOND};
 use baton_domain::{
     Actor, Command, CommandId, Content, ControlAsk, ConversationId, Event, Fingerprint, Holder,
-    KeyUse, News, Parcel, PlatformEvent, Policy, Rejection, Request, ThreadId, Timestamp,
-    WorkResult, decide, plan,
+    IdKey, Identity, KeyUse, News, Parcel, PlatformEvent, Policy, Rejection, Request, ThreadId,
+    Timestamp, WorkResult, decide, plan,
 };
 use baton_hub::store::directory::Listed;
 use baton_hub::store::rows::Row;
 use baton_hub::store::{Appended, Loaded};
 
+/// When it begins: 2026-11-20T10:00:00Z.
+const START: Timestamp = Timestamp(1_795_168_800_000);
 /// A tick of the sweep's rule comes this often; the sweep that takes over then looks at
 /// every row that stands.
 const TICK: i64 = 60 * SECOND;
@@ -28,8 +29,8 @@ struct Armed {
 }
 
 /// The conversation and what is around it.
-pub(crate) struct Conversation {
-    pub(crate) table: Table,
+pub(super) struct Conversation {
+    pub(super) table: Table,
     policy: Policy,
     id: ThreadId,
     now: Timestamp,
@@ -38,17 +39,18 @@ pub(crate) struct Conversation {
     rows: Vec<Armed>,
     /// The second armed on the checkpoint.
     checkpoint_due: Option<i64>,
-    pub(crate) wakes: u32,
+    pub(super) wakes: u32,
     /// Whether requests carry idempotency keys.
     keys: bool,
 }
 
 impl Conversation {
-    pub(crate) async fn new(keys: bool) -> Self {
+    pub(super) async fn new(keys: bool) -> Self {
+        let id_key = IdKey::new(*b"test-secret-id-key-0123456789abc");
         Self {
-            table: engines::embedded().await,
+            table: Table::new().await,
             policy: Policy::gladly(Some("tEstInb0x-Slug01234567".to_owned())),
-            id: id_key().thread("shop-chat", &identity().name),
+            id: id_key.thread("shop-chat", &identity().name),
             now: START,
             told: 0,
             commands: 0,
@@ -59,13 +61,13 @@ impl Conversation {
         }
     }
 
-    pub(crate) fn id(&self) -> &ThreadId {
+    pub(super) fn id(&self) -> &ThreadId {
         &self.id
     }
 
     /// Moves the clock to `millis` after the start; what is due before then fires,
     /// half a second after its time.
-    pub(crate) async fn until(&mut self, millis: i64) {
+    pub(super) async fn until(&mut self, millis: i64) {
         let end = START.plus(millis);
         loop {
             let entries = self.rows.iter().map(|row| {
@@ -92,7 +94,7 @@ impl Conversation {
     }
 
     /// Until nothing is armed any more.
-    pub(crate) async fn run_out(&mut self) {
+    pub(super) async fn run_out(&mut self) {
         self.until(9 * DAY).await;
         assert!(self.rows.is_empty() && self.checkpoint_due.is_none());
     }
@@ -144,7 +146,7 @@ impl Conversation {
     }
 
     /// The customer writes; the relay tells the bot.
-    pub(crate) async fn customer(&mut self, text: &str) {
+    pub(super) async fn customer(&mut self, text: &str) {
         self.told += 1;
         let event = self.message(self.told, text);
         let before = self.load().await;
@@ -160,7 +162,7 @@ impl Conversation {
     }
 
     /// The webhook of the last message comes once more.
-    pub(crate) async fn duplicate(&mut self) {
+    pub(super) async fn duplicate(&mut self) {
         let event = self.message(self.told, "again");
         let before = self.load().await;
         let seq = before.thread.seq;
@@ -205,7 +207,7 @@ impl Conversation {
     }
 
     /// The bot speaks, and the platform takes it.
-    pub(crate) async fn bot(&mut self, text: &str) {
+    pub(super) async fn bot(&mut self, text: &str) {
         let request = self.request(Actor::Bot);
         let loaded = self.load().await;
         let loaded = self
@@ -236,7 +238,7 @@ impl Conversation {
     }
 
     /// The bot hands off: the pass, then the parcel's rest as a note.
-    pub(crate) async fn handoff(&mut self) {
+    pub(super) async fn handoff(&mut self) {
         let parcel = Parcel {
             reason: "The customer asks for a person".to_owned(),
             fields: [
@@ -268,7 +270,7 @@ impl Conversation {
     }
 
     /// The platform closes; its event names only the conversation.
-    pub(crate) async fn platform_closes(&mut self) {
+    pub(super) async fn platform_closes(&mut self) {
         self.told += 1;
         let listed = self
             .table
@@ -291,7 +293,7 @@ impl Conversation {
     /// What is derived from the newest entry, where it leaves that.
     async fn publish(&mut self) {
         let store = &self.table.store;
-        let loaded = self.table.reader().load(&self.id).await.expect("a load");
+        let loaded = self.table.unmetered().load(&self.id).await.expect("a load");
         let last: Vec<_> = loaded.tail.iter().rev().take(2).collect();
         if last.iter().any(|entry| {
             entry
@@ -380,5 +382,22 @@ fn row_of(loaded: &Loaded) -> Row {
         closed_at: conversation.closed.as_ref().map(|closing| closing.at),
         reason: conversation.closed.as_ref().map(|closing| closing.reason),
         ledger: conversation.ledger,
+    }
+}
+
+fn print(n: u64) -> Fingerprint {
+    Fingerprint::of(&[b"event", &n.to_be_bytes()])
+}
+
+/// Ids of the length that Gladly gives: 22-character slugs, 24 hexadecimal digits for a
+/// Glad App.
+fn identity() -> Identity {
+    Identity {
+        connection: "shop-chat".to_owned(),
+        name: "tEstSessi0n-Slug012345".to_owned(),
+        address: "0123456789abcdef01234567".to_owned(),
+        customer: Some("tEstCust0mer_Slug01234".to_owned()),
+        conversation: Some("tEstC0nversationSlug01".to_owned()),
+        channel: Some("CHAT".to_owned()),
     }
 }
