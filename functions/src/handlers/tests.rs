@@ -210,6 +210,6 @@ async fn a_call_is_answered_in_time_whatever_it_waits_for() {
         "{took:?}"
     );
     let response = face(Way::of(&request), std::future::pending()).await;
-    assert_eq!(response, HttpResponse::empty(503));
+    assert_eq!(response.status, 503);
     assert!(arrived.elapsed() < limit);
 }
