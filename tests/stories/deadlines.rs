@@ -39,8 +39,9 @@ async fn ten_second_timers_fire_within_two_seconds() {
             })
             .await;
         let store = &stage.running.hub.core.store;
-        let log = store.entries(&stage.thread(chat), 1, 100, Mechanism::Read);
-        let log = log.await.expect("a log");
+        let thread = stage.thread(chat);
+        let log = store.entries(&thread, 1, 100, Mechanism::Read).await;
+        let log = log.expect("a log");
         let at = |is: fn(&Event) -> bool| {
             let found = log.iter().rev().find(|entry| entry.events.iter().any(is));
             found.map(|entry| entry.at)
