@@ -5,8 +5,10 @@
 //! Sections: `lateness`, `burst`, `flat`, `shard`. What a row of a slice costs in
 //! processor time, and how much memory a sandbox needs, is measured with the real binary
 //! where `BATON_BENCH_BINARIES` names the folder of released functions; else the burst
-//! takes what was measured last. `BATON_SESSIONS` makes fewer conversations than 100,000.
+//! takes what was measured last. `BATON_SESSIONS` makes fewer conversations than 100,000,
+//! at the same rate, and for the burst with as many fewer sandboxes and partitions.
 
+use baton_local::template::Template;
 use baton_tests::deadlines::burst;
 use baton_tests::deadlines::cloud::Failed;
 use baton_tests::deadlines::flat::{self, Cost, Live};
@@ -22,8 +24,8 @@ use std::time::{Duration, Instant};
 
 /// Conversations of a run.
 const SESSIONS: usize = 100_000;
-/// Over how many minutes their deadlines are spread.
-const MINUTES: u64 = 60;
+/// How many of them begin in a minute: an hour for all.
+const A_MINUTE: usize = SESSIONS / 60;
 /// Rows that are due when the memory of a tick's sandbox is measured.
 const TICK_ROWS: usize = 20_000;
 /// Partitions of the table: on demand it begins with four. Source: DynamoDB developer
@@ -82,7 +84,8 @@ fn paused() -> Result<tokio::runtime::Runtime, Failed> {
 
 fn lateness_rows() -> Result<Vec<Row>, Failed> {
     let count = sessions();
-    let usual = paused()?.block_on(lateness::run(&Plan::calm(count, MINUTES)))?;
+    let minutes = u64::try_from((count / A_MINUTE).max(4))?;
+    let usual = paused()?.block_on(lateness::run(&Plan::calm(count, minutes)))?;
     let lost = Plan {
         ticks: Ticks {
             lost: vec![5],
@@ -90,7 +93,7 @@ fn lateness_rows() -> Result<Vec<Row>, Failed> {
             late: vec![13],
             ..Ticks::jittered()
         },
-        ..Plan::calm(count / 10, MINUTES / 3)
+        ..Plan::calm(count / 10, 20)
     };
     let lost = paused()?.block_on(lateness::run(&lost))?;
     let (v, l) = (&usual.verdict, &lost.verdict);
@@ -136,12 +139,19 @@ fn needs() -> Result<Option<Needs>, Failed> {
 
 fn burst_rows() -> Result<Vec<Row>, Failed> {
     let needs = needs()?;
+    let scale = (SESSIONS / sessions()).max(1);
+    let template = Template::builtin()?;
+    let reserved = template
+        .function("sweep")
+        .and_then(|sweep| sweep.reserved_concurrency);
+    // Two ticks overlap; the rest is there for slices.
+    let slices = usize::try_from(reserved.unwrap_or_default())?.saturating_sub(2);
     let plan = burst::Plan {
         sessions: sessions(),
-        partitions: PARTITIONS,
+        partitions: (PARTITIONS / scale).max(1),
         work: needs.map_or(MEASURED, |needs| needs.work()),
         memory: None,
-        limit: None,
+        limit: Some(2 + (slices / scale).max(1)),
         index_lag: 0,
         seed: 1,
     };
