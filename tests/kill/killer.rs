@@ -11,8 +11,7 @@ use tokio::task::JoinSet;
 struct Aim {
     function: &'static str,
     /// Between two kills there is a random time of twice this at most. A sweep and the
-    /// stream's readers have to get somewhere in between; a webhook is switched off
-    /// after five failures of one event.
+    /// stream's readers have to get somewhere in between.
     every_ms: u64,
     /// From when a call is seen until its sandbox is killed there is a random time of at
     /// most this: about what a call takes.
