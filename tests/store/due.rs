@@ -4,7 +4,7 @@ use crate::engines::Table;
 use crate::material::{EXPIRES, START, appended, cost, entry, state, thread};
 use baton_domain::time::{DAY, SECOND};
 use baton_domain::{Entry, Timestamp};
-use baton_hub::store::due::{Due, DueKind, WaitingEvent};
+use baton_hub::store::due::{Due, DueKind, Lease, Sliced, WaitingEvent};
 use baton_hub::store::item::{DUE, SHARDS, TTL, number};
 
 /// Everything in the index up to `until`, by time.
@@ -14,7 +14,7 @@ async fn all_due(table: &Table, until: i64) -> Vec<Due> {
         found.extend(
             table
                 .store
-                .due(shard, until, 100, None)
+                .due(shard, 0, until, 100, None)
                 .await
                 .expect("the index"),
         );
@@ -57,7 +57,7 @@ pub(crate) async fn an_armed_entry_is_due_at_the_second_after(table: &Table) {
     assert_eq!(
         table
             .store
-            .due(shard, second, 10, None)
+            .due(shard, 0, second, 10, None)
             .await
             .expect("the index"),
         due,
@@ -155,7 +155,7 @@ pub(crate) async fn candidates_come_in_pages(table: &Table) {
         loop {
             let page = table
                 .store
-                .due(shard, until, 3, after.as_ref())
+                .due(shard, 0, until, 3, after.as_ref())
                 .await
                 .expect("the index");
             assert!(page.len() <= 3 && page.is_sorted_by_key(|due| due.at));
@@ -252,8 +252,24 @@ pub(crate) async fn the_newest_tick_has_the_lease(table: &Table) {
     assert!(take("first", START).await);
     assert!(take("second", START.plus(60 * SECOND)).await);
     assert!(!take("first", START).await, "a late tick relieves nobody");
+    let since = START.plus(60 * SECOND);
+    let sliced = Sliced {
+        by: 1_795_168_860,
+        until: since.plus(30 * SECOND),
+    };
+    for owner in ["first", "second"] {
+        // Who lost the lease leaves no word.
+        let by = if owner == "first" { 0 } else { sliced.by };
+        let noted = table.store.note_sliced(owner, Sliced { by, ..sliced });
+        noted.await.expect("a note");
+    }
     let held = table.store.lease().await.expect("a lease");
-    assert_eq!(held, Some(("second".to_owned(), START.plus(60 * SECOND))));
+    let lease = Lease {
+        owner: "second".to_owned(),
+        since,
+        sliced: Some(sliced),
+    };
+    assert_eq!(held, Some(lease));
     assert!(
         take("second", START.plus(60 * SECOND)).await,
         "a doubled tick changes nothing"

@@ -48,6 +48,9 @@ pub enum Command {
     Wake {
         /// Take the claim on the outbox until then, if there is work and no owner.
         claim_until: Option<Timestamp>,
+        /// What was due by then fires: earlier than now by what clocks may differ, since
+        /// another clock set the time.
+        due_by: Timestamp,
     },
     /// Own the outbox until then, if nobody does.
     Claim {

@@ -47,8 +47,11 @@ pub fn decide(
             content,
         } => request::open(&mut draft, request, identity, content)?,
         Command::Control { request, ask } => control::decide(&mut draft, request, ask)?,
-        Command::Wake { claim_until } => {
-            wake::decide(&mut draft);
+        Command::Wake {
+            claim_until,
+            due_by,
+        } => {
+            wake::decide(&mut draft, *due_by);
             draft.claim(*claim_until);
         }
         Command::Claim { until } => request::claim(&mut draft, *until)?,

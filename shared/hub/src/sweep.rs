@@ -13,7 +13,7 @@ use crate::bus::{Bus, BusEvent};
 use crate::core::Core;
 use crate::relay::Relay;
 use crate::store::StoreError;
-use crate::store::due::{Due, DueKind};
+use crate::store::due::{self, Due, DueKind};
 use crate::store::item::SHARDS;
 use baton_domain::Timestamp;
 use baton_domain::time::SECOND;
@@ -27,10 +27,18 @@ const ASK_EVERY: i64 = 2 * SECOND;
 /// How long after its time a thread is woken: the clock skew allowed for between
 /// sandboxes, so that none finds its deadline still ahead.
 const FIRES_AFTER: i64 = 500;
-/// A sweep that nobody relieves ends by itself.
-const RUNS_AT_MOST: i64 = 120 * SECOND;
-/// More due rows than this are sliced and put on the bus.
-const ALONE: usize = 500;
+/// A sweep that nobody relieves ends by itself: ticks that come when they like within
+/// their minute are up to 119 s apart.
+const RUNS_AT_MOST: i64 = 130 * SECOND;
+/// More due rows than this are sliced and put on the bus: what one sandbox of 128 MB
+/// works off until the next question.
+const ALONE: usize = 150;
+/// Most questions ask for what became due within this time: rows of watched threads stand
+/// in the past and are looked at from memory.
+const RECENT: i64 = 30 * SECOND;
+/// How often all is asked for, however old: rows that the index showed late, and those
+/// that somebody else was to look at.
+const ALL_EVERY: i64 = 15 * SECOND;
 /// Rows in a slice: some ten seconds of work at the processor share of 128 MB, so that
 /// slices that wait for a sandbox are not done long after the others. At about 80 bytes a
 /// row that is well under the bus's 256 KB.
@@ -87,18 +95,36 @@ impl Sweep {
         let mut swept = Swept::default();
         let mut sliced = Sliced::default();
         let end = began.plus(limit.min(RUNS_AT_MOST));
+        let mut all_again = began;
         loop {
             let asked = clock.now();
-            if asked >= end || !self.is_owner(&owner).await {
+            if asked >= end {
                 break;
+            }
+            match self.lease(&owner).await {
+                Holding::Ours(Some(before)) if asked == began => sliced.inherit(before),
+                Holding::Ours(_) => {}
+                Holding::Lost => break,
             }
             let until = asked.plus(ASK_EVERY);
             sliced.forget(asked);
             running.forget(asked);
-            let rows = self.candidates(until, &running, &sliced).await;
+            let mut window = Window {
+                from: asked.plus(-RECENT),
+                until,
+                is_whole: true,
+            };
+            if asked >= all_again {
+                all_again = asked.plus(ALL_EVERY);
+                window.from = Timestamp(0);
+            }
+            let rows = self.candidates(&mut window, &running, &sliced).await;
             if rows.len() > ALONE {
                 let taken = self.slice(&rows).await;
                 swept.sliced += taken.len();
+                if window.is_whole && taken.len() == rows.len() {
+                    self.tell_successor(&owner, until, asked).await;
+                }
                 sliced.remember(taken, asked);
             } else {
                 swept.rows += rows.len();
@@ -130,52 +156,78 @@ impl Sweep {
 
     /// Whether no newer sweep has taken over. Where that cannot be learned this one goes
     /// on: two are harmless, none is not.
-    async fn is_owner(&self, owner: &str) -> bool {
+    async fn lease(&self, owner: &str) -> Holding {
         match self.core().store.lease().await {
-            Ok(lease) => lease.is_none_or(|(present, _)| present == owner),
+            Ok(Some(lease)) if lease.owner != owner => Holding::Lost,
+            Ok(lease) => Holding::Ours(lease.and_then(|lease| lease.sliced)),
             Err(error) => {
                 tracing::warn!(error = %error, "the sweep's lease could not be read");
-                true
+                Holding::Ours(None)
             }
         }
     }
 
-    /// What is due until then and not being worked on already. A shard that cannot be
-    /// read is asked again by the next question; what is in hand goes on.
-    async fn candidates(&self, until: Timestamp, running: &Running, sliced: &Sliced) -> Vec<Due> {
-        let mut rows = Vec::new();
+    /// Leaves word for the sweep that takes over: without it that one would put
+    /// everything on the bus once more.
+    async fn tell_successor(&self, owner: &str, by: Timestamp, now: Timestamp) {
+        let sliced = due::Sliced {
+            by: by.0.div_euclid(SECOND),
+            until: now.plus(SLICED_FOR),
+        };
+        if let Err(error) = self.core().store.note_sliced(owner, sliced).await {
+            tracing::warn!(error = %error, "what was sliced could not be noted");
+        }
+    }
+
+    /// What is due in the window and not being worked on already, and what stands and is
+    /// to be looked at. A shard that cannot be read is asked again by the next question;
+    /// what is in hand goes on.
+    async fn candidates(
+        &self,
+        window: &mut Window,
+        running: &Running,
+        sliced: &Sliced,
+    ) -> Vec<Due> {
+        let mut rows = running.looks_by(window.until);
+        rows.retain(|row| !sliced.has(row));
         for shard in 0..SHARDS {
-            let asked = self.shard(shard, until, running, sliced, &mut rows).await;
+            let asked = self.shard(shard, window, running, sliced, &mut rows).await;
             if let Err(error) = asked {
+                window.is_whole = false;
                 tracing::warn!(shard, error = %error, "what is due could not be read");
             }
         }
+        rows.sort();
+        rows.dedup();
         rows
     }
 
     async fn shard(
         &self,
         shard: u32,
-        until: Timestamp,
+        window: &mut Window,
         running: &Running,
         sliced: &Sliced,
         rows: &mut Vec<Due>,
     ) -> Result<(), StoreError> {
         let mut after: Option<Due> = None;
         let most = rows.len() + SHARD_AT_MOST;
+        let seconds = |at: Timestamp| at.0.div_euclid(SECOND);
+        let (from, until) = (seconds(window.from), seconds(window.until));
         loop {
-            let page = self
-                .core()
-                .store
-                .due(shard, until.0.div_euclid(SECOND), 1_000, after.as_ref())
-                .await?;
+            let store = &self.core().store;
+            let page = store.due(shard, from, until, 1_000, after.as_ref()).await?;
             let full = page.len() >= 1_000;
             after = page.last().cloned();
             rows.extend(
                 page.into_iter()
-                    .filter(|row| !running.has(row, until) && !sliced.has(row)),
+                    .filter(|row| !running.has(row, window.until) && !sliced.has(row)),
             );
-            if !full || rows.len() >= most {
+            if !full {
+                return Ok(());
+            }
+            if rows.len() >= most {
+                window.is_whole = false;
                 return Ok(());
             }
         }
@@ -250,21 +302,48 @@ impl Sweep {
 /// Rows that were put on the bus not long ago: their slices need time to be worked on,
 /// and would otherwise be put there again by every question.
 #[derive(Debug, Default)]
-struct Sliced(BTreeMap<Due, Timestamp>);
+struct Sliced {
+    own: BTreeMap<Due, Timestamp>,
+    /// What the sweep before this one left to slices.
+    inherited: Option<due::Sliced>,
+}
 
 impl Sliced {
     fn has(&self, row: &Due) -> bool {
-        self.0.contains_key(row)
+        self.own.contains_key(row) || self.inherited.is_some_and(|before| row.at <= before.by)
+    }
+
+    fn inherit(&mut self, before: due::Sliced) {
+        self.inherited = Some(before);
     }
 
     fn remember(&mut self, rows: Vec<Due>, now: Timestamp) {
         let until = now.plus(SLICED_FOR);
-        self.0.extend(rows.into_iter().map(|row| (row, until)));
+        self.own.extend(rows.into_iter().map(|row| (row, until)));
     }
 
     fn forget(&mut self, now: Timestamp) {
-        self.0.retain(|_, until| now < *until);
+        self.own.retain(|_, until| now < *until);
+        self.inherited = self.inherited.filter(|before| now < before.until);
     }
+}
+
+/// What a question asks for.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    from: Timestamp,
+    until: Timestamp,
+    /// Whether the answer has everything in it.
+    is_whole: bool,
+}
+
+/// The sweep's lease, as its taker sees it.
+#[derive(Clone, Copy, Debug)]
+enum Holding {
+    /// Still its own, with what was sliced last.
+    Ours(Option<due::Sliced>),
+    /// A newer sweep has it.
+    Lost,
 }
 
 #[cfg(test)]
@@ -293,6 +372,16 @@ mod tests {
         sliced.forget(Timestamp(SLICED_FOR - 1));
         assert!(sliced.has(&row(1)) && !sliced.has(&row(2)));
         sliced.forget(Timestamp(SLICED_FOR));
+        assert!(!sliced.has(&row(1)));
+
+        let (by, until) = (row(1).at, Timestamp(SLICED_FOR));
+        sliced.inherit(due::Sliced { by, until });
+        assert!(sliced.has(&row(1)));
+        assert!(!sliced.has(&Due {
+            at: by + 1,
+            ..row(1)
+        }));
+        sliced.forget(until);
         assert!(!sliced.has(&row(1)));
     }
 }

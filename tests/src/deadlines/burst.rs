@@ -93,7 +93,7 @@ pub async fn run(plan: &Plan) -> Result<Outcome, Failed> {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let mut overdue = 0;
         for shard in 0..baton_hub::store::item::SHARDS {
-            overdue += core.store.due(shard, due / SECOND, 1, None).await?.len();
+            overdue += core.store.due(shard, 0, due / SECOND, 1, None).await?.len();
         }
         let now = cloud.time.now().0;
         settled = (overdue == 0 && now > due).then_some(now - due);

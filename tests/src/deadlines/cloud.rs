@@ -228,7 +228,9 @@ impl Cloud {
         for shard in 0..baton_hub::store::item::SHARDS {
             let mut after = None;
             loop {
-                let page = core.store.due(shard, i64::MAX / 2, 1_000, after.as_ref());
+                let page = core
+                    .store
+                    .due(shard, 0, i64::MAX / 2, 1_000, after.as_ref());
                 let page = page.await?;
                 let full = page.len() >= 1_000;
                 after = page.last().cloned();

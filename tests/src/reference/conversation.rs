@@ -323,7 +323,14 @@ impl Conversation {
         self.wakes += 1;
         let loaded = self.load().await;
         let claim_until = Some(self.now.plus(10 * SECOND));
-        let loaded = self.run(loaded, Command::Wake { claim_until }).await;
+        let loaded = {
+            let due_by = self.now.plus(-SECOND / 2);
+            let wake = Command::Wake {
+                claim_until,
+                due_by,
+            };
+            self.run(loaded, wake).await
+        };
         let standing = loaded.armed_on_checkpoint();
         let next = match next_look(
             &loaded.thread,

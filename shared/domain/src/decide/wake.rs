@@ -16,13 +16,13 @@ pub const TELL_RETRIES: [i64; 3] = [2 * SECOND, 5 * SECOND, 15 * SECOND];
 /// the other, before the conversation is closed.
 pub const HANDOFFS_TRIED: u8 = 3;
 
-/// Fires every deadline that is due, each at most once: a deadline that fired
+/// Fires every deadline that was due by then, each at most once: a deadline that fired
 /// changes the state that it came from.
-pub(super) fn decide(draft: &mut Draft<'_>) {
+pub(super) fn decide(draft: &mut Draft<'_>, due_by: Timestamp) {
     let mut fired: Vec<DeadlineKind> = Vec::new();
     while let Some(deadline) = deadlines(&draft.thread, draft.policy)
         .into_iter()
-        .filter(|deadline| deadline.at <= draft.now && !fired.contains(&deadline.kind))
+        .filter(|deadline| deadline.at <= due_by.min(draft.now) && !fired.contains(&deadline.kind))
         .min_by_key(|deadline| (deadline.at, deadline.kind))
     {
         fired.push(deadline.kind);

@@ -132,7 +132,10 @@ impl Driver {
         // A wake does all that is due, and a second one finds nothing.
         let again = self
             .world
-            .run(&Command::Wake { claim_until: None })
+            .run(&Command::Wake {
+                claim_until: None,
+                due_by: self.world.now,
+            })
             .unwrap();
         // bites: `fired` without raising `heard_at` for the platform check.
         assert_eq!(again, [], "what has fired does not fire again");

@@ -93,7 +93,10 @@ impl World {
     pub(crate) fn wake(&mut self, claim: bool) -> Vec<Event> {
         let claim_until = claim.then(|| self.now.plus(10 * SECOND));
         let events = self
-            .run(&Command::Wake { claim_until })
+            .run(&Command::Wake {
+                claim_until,
+                due_by: self.now,
+            })
             .expect("a wake is never turned down");
         let now = self.now.max(self.thread.last_at);
         let is_due = |at: Timestamp| at.seconds_up() <= now.seconds_up();

@@ -26,6 +26,26 @@ pub struct Due {
     pub sk: String,
 }
 
+/// The sweep's lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose it is.
+    pub owner: String,
+    /// When its tick came.
+    pub since: Timestamp,
+    /// What was put on the bus last.
+    pub sliced: Option<Sliced>,
+}
+
+/// What is left to slices for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sliced {
+    /// All that was due by this second.
+    pub by: i64,
+    /// Until when.
+    pub until: Timestamp,
+}
+
 /// What a candidate is, told by its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DueKind {
@@ -75,14 +95,15 @@ pub struct WaitingEvent {
 }
 
 impl Store {
-    /// One page of candidates of a shard that are due at or before `until`, the
-    /// oldest first, from after `after` on.
+    /// One page of candidates of a shard that are due from `from` until `until`, both
+    /// included, the oldest first, from after `after` on.
     ///
     /// # Errors
     /// When the index cannot be read.
     pub async fn due(
         &self,
         shard: u32,
+        from: i64,
         until: i64,
         limit: i32,
         after: Option<&Due>,
@@ -100,10 +121,11 @@ impl Store {
             .query()
             .table_name(&self.table)
             .index_name(DUE_INDEX)
-            .key_condition_expression("#ds = :ds AND #due <= :until")
+            .key_condition_expression("#ds = :ds AND #due BETWEEN :from AND :until")
             .expression_attribute_names("#ds", DUE_SHARD)
             .expression_attribute_names("#due", DUE)
             .expression_attribute_values(":ds", s(shard.to_string()))
+            .expression_attribute_values(":from", n(from))
             .expression_attribute_values(":until", n(until))
             .limit(limit)
             .set_exclusive_start_key(start)
@@ -275,11 +297,38 @@ impl Store {
         self.conditional(Mechanism::Lease, updated.map(|done| done.consumed_capacity))
     }
 
-    /// Who holds the sweep's lease, and since when.
+    /// Notes on the lease what its owner put on the bus: all that was due by the second
+    /// `by`, which is left to its slices until then.
+    ///
+    /// # Errors
+    /// When the table cannot be written. That another owns it is no error.
+    pub async fn note_sliced(&self, owner: &str, sliced: Sliced) -> Result<(), StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PK, s(LEASE_PK))
+            .key(SK, s(LEASE_SK))
+            .update_expression("SET #b = :by, #u = :until")
+            .condition_expression("#o = :owner")
+            .expression_attribute_names("#o", "o")
+            .expression_attribute_names("#b", "b")
+            .expression_attribute_names("#u", "u")
+            .expression_attribute_values(":owner", s(owner))
+            .expression_attribute_values(":by", n(sliced.by))
+            .expression_attribute_values(":until", n(sliced.until.0))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        self.conditional(Mechanism::Lease, updated.map(|done| done.consumed_capacity))
+            .map(|_| ())
+    }
+
+    /// Who holds the sweep's lease.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn lease(&self) -> Result<Option<(String, Timestamp)>, StoreError> {
+    pub async fn lease(&self) -> Result<Option<Lease>, StoreError> {
         let got = self
             .client
             .get_item()
@@ -293,9 +342,17 @@ impl Store {
             .map_err(|error| StoreError::of("GetItem", &error))?;
         self.units
             .count(Mechanism::Lease, false, got.consumed_capacity());
-        Ok(got
-            .item()
-            .and_then(|item| Some((text(item, "o")?.to_owned(), Timestamp(number(item, "a")?)))))
+        Ok(got.item().and_then(|item| {
+            let sliced = number(item, "b").zip(number(item, "u"));
+            Some(Lease {
+                owner: text(item, "o")?.to_owned(),
+                since: Timestamp(number(item, "a")?),
+                sliced: sliced.map(|(by, until)| Sliced {
+                    by,
+                    until: Timestamp(until),
+                }),
+            })
+        }))
     }
 
     /// Counts a conditional update; a refused condition is `false`.

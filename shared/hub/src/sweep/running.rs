@@ -84,6 +84,16 @@ impl Running {
                 .is_some_and(|look| *look > until)
     }
 
+    /// Rows that were left standing and are to be looked at by then.
+    pub(super) fn looks_by(&self, until: Timestamp) -> Vec<Due> {
+        let rows = locked(&self.rows);
+        locked(&self.standing)
+            .iter()
+            .filter(|(row, look)| **look <= until && !rows.contains(*row))
+            .map(|(row, _)| row.clone())
+            .collect()
+    }
+
     /// Forgets rows that nobody offers any more.
     pub(super) fn forget(&self, now: Timestamp) {
         locked(&self.standing).retain(|_, look| now.since(*look) < FORGET_AFTER);

@@ -1,7 +1,7 @@
 //! Waking a thread: fires what is due, arms it again, and goes on with what is pending.
 
-use super::Sweep;
 use super::running::{Busy, Call, Running};
+use super::{FIRES_AFTER, Sweep};
 use crate::core::RunError;
 use crate::deliver::{CLAIM, claimed_by};
 use crate::relay::tell_due;
@@ -46,9 +46,11 @@ impl Sweep {
         };
         // The claim is taken in the same entry where it can be used at once.
         let mut place = running.try_enter(Call::Deliver, &connection.id);
-        let until = core.clock.now().plus(CLAIM);
+        let now = core.clock.now();
+        let until = now.plus(CLAIM);
         let command = Command::Wake {
             claim_until: place.is_some().then_some(until),
+            due_by: now.plus(-FIRES_AFTER),
         };
         let ran = match core.run(loaded, connection, command, until).await {
             Ok(ran) => ran,
