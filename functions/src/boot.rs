@@ -3,7 +3,7 @@
 
 use crate::http::{HttpRequest, HttpResponse};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use aws_smithy_types::timeout::TimeoutConfig;
 use baton_domain::IdKey;
 use baton_hub::api::{Api, OutboundApi};
@@ -18,11 +18,14 @@ use baton_hub::sweep::Sweep;
 use baton_hub::telling::Teller;
 use baton_hub::{Clock, Core};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use secrets::Secrets;
 use std::sync::Arc;
 use std::time::Duration;
 
 mod connector;
 mod credentials;
+mod logs;
+mod secrets;
 mod settings;
 mod trust;
 
@@ -52,15 +55,18 @@ struct Aws {
     region: String,
     credentials: SharedCredentialsProvider,
     http: SharedHttpClient,
+    connector: SharedHttpConnector,
     timeouts: TimeoutConfig,
 }
 
 impl Aws {
     fn from_environment() -> Result<Self, Error> {
+        let (http, connector) = connector::https(trust::of_aws()?);
         Ok(Self {
             region: required("AWS_REGION").or_else(|_| required("AWS_DEFAULT_REGION"))?,
             credentials: SharedCredentialsProvider::new(credentials::FromEnvironment),
-            http: connector::https(trust::of_aws()?),
+            http,
+            connector,
             timeouts: TimeoutConfig::builder()
                 .operation_attempt_timeout(STORE_TRY)
                 .operation_timeout(STORE_TAKES_AT_MOST)
@@ -70,13 +76,15 @@ impl Aws {
 
     fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         use aws_sdk_dynamodb::config::retry::RetryConfig;
-        use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+        use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
         let mut config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(self.region.clone()))
             .credentials_provider(self.credentials.clone())
             .http_client(self.http.clone())
             .timeout_config(self.timeouts.clone())
+            // A try's timeout ends a stalled answer, too; a second watch costs timers.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config(RetryConfig::standard().with_max_attempts(STORE_TRIES));
         if let Ok(url) = std::env::var("AWS_ENDPOINT_URL_DYNAMODB") {
             config = config.endpoint_url(url);
@@ -98,18 +106,14 @@ impl Aws {
         aws_sdk_eventbridge::Client::from_conf(config.build())
     }
 
-    fn secrets(&self) -> aws_sdk_secretsmanager::Client {
-        use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
-        let mut config = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(self.region.clone()))
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.http.clone())
-            .timeout_config(self.timeouts.clone());
-        if let Ok(url) = std::env::var("AWS_ENDPOINT_URL_SECRETS_MANAGER") {
-            config = config.endpoint_url(url);
+    fn secrets(&self) -> Secrets {
+        let url = std::env::var("AWS_ENDPOINT_URL_SECRETS_MANAGER").ok();
+        Secrets {
+            http: self.connector.clone(),
+            region: self.region.clone(),
+            credentials: self.credentials.clone(),
+            url: url.unwrap_or_else(|| Secrets::url(&self.region)),
         }
-        aws_sdk_secretsmanager::Client::from_conf(config.build())
     }
 }
 
@@ -119,12 +123,14 @@ impl Aws {
 /// When a variable is missing, or the id key cannot be read.
 async fn core(aws: &Aws) -> Result<Core, Error> {
     let store = Store::new(aws.dynamodb(), required("BATON_TABLE")?);
+    let secrets = aws.secrets();
+    let id_key_arn = required("BATON_ID_KEY_ARN")?;
+    let id_key = settings::id_key(&secrets, &id_key_arn).await?;
     let source = settings::FromTable {
         store: store.clone(),
-        secrets: aws.secrets(),
+        secrets,
         secret_arn: required("BATON_SECRET_ARN")?,
     };
-    let id_key = settings::id_key(&aws.secrets(), &required("BATON_ID_KEY_ARN")?).await?;
     Ok(Core {
         store,
         clock: Clock::real(),
@@ -153,13 +159,8 @@ pub fn telemetry() {
     let level = std::env::var("RUST_LOG")
         .ok()
         .and_then(|level| level.parse().ok());
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_max_level(level.unwrap_or(tracing::Level::INFO))
-        .finish();
-    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+    let lines = logs::JsonLines::of(level.unwrap_or(tracing::Level::INFO));
+    if tracing::subscriber::set_global_default(lines).is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             let place = panic
                 .location()

@@ -1,5 +1,8 @@
 //! The function `handoff`: see `handlers::handoff`.
 
+// The futures of a handler within the runtime's are deeper than 128.
+#![recursion_limit = "256"]
+
 use baton_functions::{boot, handlers};
 
 #[tokio::main(flavor = "current_thread")]

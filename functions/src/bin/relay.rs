@@ -1,5 +1,8 @@
 //! The function `relay`: see `baton_hub::relay`.
 
+// The futures of a handler within the runtime's are deeper than 128.
+#![recursion_limit = "256"]
+
 use baton_functions::{boot, streams};
 
 #[tokio::main(flavor = "current_thread")]

@@ -28,8 +28,8 @@ struct Http1(Client<HttpsConnector<connect::HttpConnector>, SdkBody>);
 
 /// An HTTP client for the SDK that believes whom `tls` believes. Plain HTTP is spoken
 /// where an endpoint's URL says so. Requests have no timeout here: the SDK's are set
-/// for each client.
-pub(super) fn https(tls: ClientConfig) -> SharedHttpClient {
+/// for each client. Beside it the same connections for who needs no SDK.
+pub(super) fn https(tls: ClientConfig) -> (SharedHttpClient, SharedHttpConnector) {
     let mut tcp = connect::HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -43,7 +43,11 @@ pub(super) fn https(tls: ClientConfig) -> SharedHttpClient {
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLES_AT_MOST)
         .build(connector);
-    SharedHttpClient::new(Http1(client))
+    let client = Http1(client);
+    (
+        SharedHttpClient::new(client.clone()),
+        SharedHttpConnector::new(client),
+    )
 }
 
 impl HttpClient for Http1 {

@@ -1,6 +1,6 @@
 //! Settings from the table, secrets from the stack's one secret.
 
-use aws_sdk_secretsmanager::Client;
+use super::secrets::Secrets;
 use baton_hub::config::from_document;
 use baton_hub::settings::Settings;
 use baton_hub::source::{Loading, SettingsSource, SourceError};
@@ -11,7 +11,7 @@ use lambda_runtime::Error;
 #[derive(Debug)]
 pub(super) struct FromTable {
     pub(super) store: Store,
-    pub(super) secrets: Client,
+    pub(super) secrets: Secrets,
     pub(super) secret_arn: String,
 }
 
@@ -32,20 +32,15 @@ impl SettingsSource for FromTable {
     }
 }
 
-async fn secret(client: &Client, arn: &str) -> Result<String, SourceError> {
-    use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
-    let got = client
-        .get_secret_value()
-        .secret_id(arn)
-        .send()
-        .await
-        .map_err(|error| SourceError(format!("secret: {}", error.code().unwrap_or("transport"))))?;
-    Ok(got.secret_string().unwrap_or("{}").to_owned())
+async fn secret(secrets: &Secrets, arn: &str) -> Result<String, SourceError> {
+    let text = secrets.text(arn).await;
+    let text = text.map_err(|error| SourceError(error.to_string()))?;
+    Ok(text.unwrap_or_else(|| "{}".to_owned()))
 }
 
 /// The hub's id key. It is needed before the first request and never changes.
-pub(super) async fn id_key(client: &Client, arn: &str) -> Result<String, Error> {
-    let key = secret(client, arn).await?;
+pub(super) async fn id_key(secrets: &Secrets, arn: &str) -> Result<String, Error> {
+    let key = secret(secrets, arn).await?;
     if key.len() < 32 {
         return Err(Error::from(
             "the id key is shorter than 32 characters; the template generates one of 64",
