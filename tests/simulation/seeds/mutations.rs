@@ -85,10 +85,3 @@ fn arming_in_the_commit_is_missed() {
 fn arming_again_is_missed() {
     bites(Mutation::LazyRearming, None, 40);
 }
-
-#[test]
-fn the_condition_of_the_checkpoint_is_missed() {
-    // A writer that is late by half a minute.
-    let late = Weather::only(&[(Fault::StoreLate, 0.08), (Fault::TickDoubled, 0.3)]);
-    bites(Mutation::CheckpointCondition, Some(&late), 40);
-}
