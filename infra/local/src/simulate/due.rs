@@ -16,12 +16,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
+/// A count of writes, and the earliest time as of then.
+type Known = (u64, Option<i64>);
+
 /// The earliest time of every shard, as of a count of writes. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct DueBoard {
     database: SharedHttpConnector,
     writes: watch::Receiver<u64>,
-    shards: Arc<Mutex<BTreeMap<String, (u64, Option<i64>)>>>,
+    shards: Arc<Mutex<BTreeMap<String, Known>>>,
 }
 
 impl DueBoard {

@@ -126,6 +126,13 @@ impl Fleet {
         }
     }
 
+    /// The rule rested from then until now, since nothing was due: any sweep would have
+    /// found nothing, so the time counts as if one had run.
+    pub(super) fn note_rest(&self, from: i64) {
+        let to = Some(self.stage().clock.now());
+        locked(&self.0.sweeps).push(Swept { from, to });
+    }
+
     /// When sweeps ran.
     pub(super) fn sweeps(&self) -> Vec<Swept> {
         locked(&self.0.sweeps).clone()

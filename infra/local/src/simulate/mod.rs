@@ -35,6 +35,6 @@ mod wire;
 
 pub use campaign::{Campaign, Summary};
 pub use oracle::Finding;
-pub use run::{Outcome, RunError, run};
+pub use run::{Outcome, RunError, run, run_in};
 pub use story::{Line, Telling};
 pub use weather::{Fault, Weather};

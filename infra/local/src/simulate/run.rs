@@ -89,13 +89,26 @@ pub enum RunError {
 /// # Errors
 /// When it cannot be made; that the hub fails is a finding.
 pub fn run(seed: u64, template: &Arc<Template>, telling: Telling) -> Result<Outcome, RunError> {
+    run_in(Weather::of_seed(seed), seed, template, telling)
+}
+
+/// Runs a seed in another weather than its own.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_in(
+    weather: Weather,
+    seed: u64,
+    template: &Arc<Template>,
+    telling: Telling,
+) -> Result<Outcome, RunError> {
     // The SDK's jitter comes from the thread's own generator.
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()?;
-    runtime.block_on(play(seed, template, telling))
+    runtime.block_on(play(weather, seed, template, telling))
 }
 
 /// Puts entries on the bus, or not, and keeps the details of those that it took.
@@ -124,8 +137,13 @@ impl BusFaults for BusWatch {
     }
 }
 
-async fn play(seed: u64, template: &Arc<Template>, telling: Telling) -> Result<Outcome, RunError> {
-    let stage = Stage::new(seed, Weather::of_seed(seed), Story::new(telling));
+async fn play(
+    weather: Weather,
+    seed: u64,
+    template: &Arc<Template>,
+    telling: Telling,
+) -> Result<Outcome, RunError> {
+    let stage = Stage::new(seed, weather, Story::new(telling));
     let mut random = stage.random("settings");
     let spans = Spans::of_seed(&mut random);
     let gladly_config = platform(seed, &mut random);

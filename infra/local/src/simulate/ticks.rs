@@ -40,7 +40,10 @@ async fn run(fleet: Fleet, function: String, every: Duration, mut random: Random
         if rests && !is_needed(&fleet, &stage).await {
             fleet.end_sweeps();
             let next = began + every * (number + 1);
-            if !becomes_needed(&fleet, &stage, next).await {
+            let from = stage.clock.now();
+            let needed = becomes_needed(&fleet, &stage, next).await;
+            fleet.note_rest(from);
+            if !needed {
                 continue;
             }
         }

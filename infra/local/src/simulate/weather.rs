@@ -208,6 +208,12 @@ impl Weather {
         weather
     }
 
+    /// These faults and no others, each with a probability.
+    #[must_use]
+    pub fn only(faults: &[(Fault, f64)]) -> Self {
+        Self(faults.iter().copied().collect())
+    }
+
     /// How likely this fault is.
     #[must_use]
     pub fn of(&self, fault: Fault) -> f64 {

@@ -118,12 +118,14 @@ fn early(evidence: &Evidence, session: &SessionTranscript, log: &Log, findings: 
         }
     }
     for at in fired(DeadlineKind::BotOwes) {
-        // The first message that the bot had not answered by then.
+        // The first message that the bot had not answered by then. Where there is none, one
+        // from before its answer reached the hub after it.
         let answered = said(Speaker::Bot, at).unwrap_or_default();
         let asked = session
             .lines
             .iter()
-            .find(|line| line.from == Speaker::Customer && line.is_message() && line.at > answered);
+            .filter(|line| line.at > answered && line.at < at)
+            .find(|line| line.from == Speaker::Customer && line.is_message());
         if let Some(asked) = asked {
             found("the bot's silence", asked.at, evidence.spans.bot_owes, at);
         }

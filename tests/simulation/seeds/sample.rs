@@ -1,7 +1,7 @@
 //! A sample of seeds keeps every promise, and a seed replays exactly.
 
-use super::{play, template};
 use baton_local::simulate::{Fault, Telling};
+use baton_simulation::Player;
 use std::collections::BTreeSet;
 
 /// How many seeds every run of the tests plays. They are always the same: a failure that
@@ -10,11 +10,13 @@ const SEEDS: std::ops::RangeInclusive<u64> = 1..=24;
 
 #[test]
 fn a_sample_of_seeds_keeps_every_promise() {
-    let template = template();
+    let player = Player::new().expect("the template is read");
     let mut struck = BTreeSet::new();
     let mut messages = 0;
     for seed in SEEDS {
-        let outcome = play(seed, &template, Telling::default());
+        let outcome = player
+            .play(seed, Telling::default())
+            .expect("it can be made");
         assert!(
             outcome.findings.is_empty(),
             "`baton simulate --seed {seed}` tells the story of {:#?}",
@@ -30,7 +32,7 @@ fn a_sample_of_seeds_keeps_every_promise() {
 
 #[test]
 fn a_seed_replays_to_the_last_byte() {
-    let template = template();
+    let player = Player::new().expect("the template is read");
     let telling = Telling {
         lines: true,
         digest: true,
@@ -38,8 +40,8 @@ fn a_seed_replays_to_the_last_byte() {
     let mut digests = BTreeSet::new();
     for seed in [3, 5, 8] {
         let (first, second) = (
-            play(seed, &template, telling),
-            play(seed, &template, telling),
+            player.play(seed, telling).expect("it can be made"),
+            player.play(seed, telling).expect("it can be made"),
         );
         for (one, other) in first.lines.iter().zip(&second.lines) {
             assert_eq!(one, other, "seed {seed}");
