@@ -1,15 +1,15 @@
-//! Each safeguard is missed: with it taken away some seed breaks a promise, and the same
-//! seeds break none with it in place.
+//! Safeguards are missed: with one taken away some seed breaks a promise, and that seed
+//! and those before it break none with it in place.
 
 use baton_domain::Mutation;
 use baton_local::simulate::{Fault, Telling, Weather};
 use baton_simulation::Player;
 
 /// Gives the safeguard back, whatever happens.
-struct Without;
+pub(crate) struct Without;
 
 impl Without {
-    fn of(mutation: Mutation) -> Self {
+    pub(crate) fn of(mutation: Mutation) -> Self {
         Mutation::switch(Some(mutation));
         Self
     }
@@ -22,7 +22,7 @@ impl Drop for Without {
 }
 
 /// Plays seeds from 1 on until one breaks a promise without this safeguard, at most so
-/// many; those seeds break none with it. `weather` is that of the seed, or one in which
+/// many; that seed and the two before it break none with it. `weather` is that of the seed, or one in which
 /// the safeguard is wanted more often.
 fn bites(mutation: Mutation, weather: Option<&Weather>, within: u64) {
     let player = Player::new().expect("the template is read");
