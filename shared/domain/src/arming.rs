@@ -5,7 +5,7 @@
 //! whose time only sweeps write. And the **watch**: while the bot holds, the sweep that
 //! looked at the thread because of its last armed entry leaves that entry in the index,
 //! where its time has passed, and looks again and again, for as long as
-//! [`watched`] says. A lively chat then writes nothing to stay armed.
+//! [`watch_stands`] says. A lively chat then writes nothing to stay armed.
 
 use crate::policy::Policy;
 use crate::thread::Thread;
