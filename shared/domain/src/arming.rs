@@ -7,6 +7,7 @@
 //! where its time has passed, and looks again and again, for as long as
 //! [`watch_stands`] says. A lively chat then writes nothing to stay armed.
 
+use crate::holder::Actor;
 use crate::policy::Policy;
 use crate::thread::Thread;
 use crate::time::{DAY, MINUTE, SECOND, Timestamp};
@@ -32,6 +33,10 @@ const WATCH_OUTLASTS: i64 = 2 * ARMED_TOO_NEAR;
 /// For how long calls that are made beside a look put off the next look for their sake:
 /// longer than telling a bot takes at most.
 const CALLS_TAKE: i64 = 20 * SECOND;
+
+/// How long after a timer closed a conversation its last checkpoint is written and its
+/// arming taken off. Where many end at once, the others' closes go first.
+const TIDIED_AFTER: i64 = 2 * MINUTE;
 
 /// Whether an armed time can be relied on, seen from `now`.
 #[must_use]
@@ -123,6 +128,12 @@ pub fn next_look(
 ) -> Look {
     let ahead = checkpoint_due.filter(|at| *at > now);
     if at_rest(thread) {
+        if let Some(closed) = closed_by_timer(thread)
+            && row.is_some()
+            && now < closed.plus(TIDIED_AFTER)
+        {
+            return Look::Watch(closed.plus(TIDIED_AFTER));
+        }
         return match ahead {
             Some(_) => Look::Stands,
             None => Look::Never,
@@ -144,6 +155,11 @@ pub fn next_look(
         };
     }
     Look::At(next)
+}
+
+fn closed_by_timer(thread: &Thread) -> Option<Timestamp> {
+    let closing = thread.conversation.as_ref()?.closed.as_ref()?;
+    (closing.by == Actor::Hub).then_some(closing.at)
 }
 
 /// The thread as it is while calls are made for it: what they are about is looked at

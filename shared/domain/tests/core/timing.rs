@@ -72,6 +72,24 @@ fn a_watch_sees_every_timer_of_the_bot_at_its_time() {
 }
 
 #[test]
+fn what_a_timer_closed_is_tidied_up_when_others_have_been_closed() {
+    let mut world = World::new(gladly());
+    world.customer("good day");
+    world.send(Actor::Bot, "good day").unwrap();
+    world.delivered();
+    let mut looks = 0;
+    while let Some(armed) = world.armed() {
+        world.now = armed;
+        world.wake(true);
+        looks += 1;
+    }
+    let closing = world.thread.conversation.unwrap().closed.unwrap();
+    assert_eq!(closing.reason, CloseReason::Abandoned);
+    assert_eq!(world.now, closing.at.plus(2 * MINUTE));
+    assert!(looks < 10, "{looks} looks");
+}
+
+#[test]
 fn a_watch_ends_after_a_while_and_the_checkpoint_carries_on() {
     let mut policy = gladly();
     policy.timers.customer_silent = Some(3_600 * SECOND);
