@@ -126,8 +126,16 @@ fn early(evidence: &Evidence, session: &SessionTranscript, log: &Log, findings: 
             .iter()
             .filter(|line| line.at > answered && line.at < at)
             .find(|line| line.from == Speaker::Customer && line.is_message());
+        // What was written before an answer, but reached the hub after it, is still owed
+        // one, from then on.
+        let owed = log.events().filter_map(|(entry, _, event)| match event {
+            Event::Received { at: written, .. } if written.0 <= answered => Some(entry.at.0),
+            _ => None,
+        });
+        let late = owed.filter(|heard| (answered..at).contains(heard)).min();
         if let Some(asked) = asked {
-            found("the bot's silence", asked.at, evidence.spans.bot_owes, at);
+            let since = late.map_or(asked.at, |late| late.min(asked.at));
+            found("the bot's silence", since, evidence.spans.bot_owes, at);
         }
     }
 }
