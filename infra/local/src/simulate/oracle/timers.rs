@@ -2,8 +2,7 @@
 
 use super::super::weather::Fault;
 use super::{Evidence, Finding, Log, shown};
-use baton_domain::DeadlineKind;
-use baton_domain::{Event, Thread, Timestamp, apply_entry, deadlines};
+use baton_domain::{Actor, DeadlineKind, Event, Thread, Timestamp, apply_entry, deadlines};
 use baton_simulators::gladly::{SessionTranscript, Speaker};
 
 /// How far the clocks of two sandboxes, or of a sandbox and the platform, may differ.
@@ -120,7 +119,15 @@ fn early(evidence: &Evidence, session: &SessionTranscript, log: &Log, findings: 
     for at in fired(DeadlineKind::BotOwes) {
         // The first message that the bot had not answered by then. Where there is none, one
         // from before its answer reached the hub after it.
-        let answered = said(Speaker::Bot, at).unwrap_or_default();
+        let taken = said(Speaker::Bot, at).unwrap_or_default();
+        // The bot may have said it long before the platform took it: what came between
+        // is not answered by it.
+        let spoke = log.events().filter_map(|(entry, _, event)| match event {
+            Event::Queued { by: Actor::Bot, .. } => Some(entry.at.0),
+            _ => None,
+        });
+        let spoke = spoke.filter(|spoke| *spoke < at).max().unwrap_or_default();
+        let answered = taken.min(spoke);
         let asked = session
             .lines
             .iter()
