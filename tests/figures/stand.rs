@@ -2,12 +2,11 @@
 //! TLS as on AWS, and Lambda's Runtime API.
 
 use crate::accounting::cpu_ms;
-use baton_local::invoke::{BoxFuture, Functions, InvokeError};
 use baton_tests::aws::access_key;
 use baton_tests::built::{Process, workspace};
 use baton_tests::certificate::Certificate;
 use baton_tests::runtime_api::{Answer, RuntimeApi};
-use baton_tests::scene::{Failed, Parties, Scene, TABLE, WEBHOOK_PASSWORD, WEBHOOK_USER};
+use baton_tests::scene::{Failed, Nobody, Parties, Scene, TABLE, WEBHOOK_PASSWORD, WEBHOOK_USER};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,20 +24,6 @@ const MESSAGES_A_THREAD: usize = 8;
 pub(crate) const BARE: &str = "bare";
 /// The name of the function on Node.
 pub(crate) const NODE: &str = "node";
-
-/// The bus needs no function here.
-struct Nobody;
-
-impl Functions for Nobody {
-    fn invoke(
-        &self,
-        function: &str,
-        _payload: Vec<u8>,
-    ) -> BoxFuture<'static, Result<Vec<u8>, InvokeError>> {
-        let function = function.to_owned();
-        Box::pin(async move { Err(InvokeError::Unknown(function)) })
-    }
-}
 
 /// Everything that functions are measured with.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use baton_hub::store::records::{Role, TokenRecord};
 use baton_local::bus::Bus;
 use baton_local::dead_letters::DeadLetters;
 use baton_local::engine::{Engine, Faults, Location};
-use baton_local::invoke::Functions;
+use baton_local::invoke::{BoxFuture, Functions, InvokeError};
 use baton_local::template::Template;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -61,6 +61,21 @@ pub fn thread() -> ThreadId {
 #[must_use]
 pub fn thread_of(session: &str) -> ThreadId {
     IdKey::new(ID_KEY.as_bytes().to_vec()).thread(CONNECTION, session)
+}
+
+/// No function at all: what the bus's rules call ends here.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+impl Functions for Nobody {
+    fn invoke(
+        &self,
+        function: &str,
+        _payload: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Vec<u8>, InvokeError>> {
+        let function = function.to_owned();
+        Box::pin(async move { Err(InvokeError::Unknown(function)) })
+    }
 }
 
 /// The parties outside.

@@ -8,8 +8,8 @@ use crate::store::{Appended, Loaded, Mechanism, Store, StoreError};
 use baton_domain::decide::NEWS_REACHES_BACK;
 use baton_domain::time::{DAY, HOUR, MINUTE, SECOND};
 use baton_domain::{
-    Command, Entry, Event, Fingerprint, IdKey, KeyUse, Mutation, Rejection, Thread, ThreadId,
-    Timestamp, decide, plan,
+    Command, Entry, Event, Fingerprint, IdKey, KeyUse, Mutation, Rejection, ThreadId, Timestamp,
+    decide, plan,
 };
 use std::sync::Arc;
 
@@ -86,18 +86,8 @@ impl Core {
         let Some(before) = first_seq.checked_sub(1).filter(|_| first_seq <= LAST_SEQ) else {
             return Ok(None);
         };
-        let mut past = Loaded {
-            id: id.clone(),
-            thread: Thread {
-                seq: before,
-                ..Thread::default()
-            },
-            tail: Vec::new(),
-            folded: 0,
-            checkpoint_seq: 0,
-            checkpoint_schema: 0,
-            checkpoint_due: None,
-        };
+        let mut past = Loaded::nothing_yet(id);
+        past.thread.seq = before;
         loop {
             let from = past.thread.seq + 1;
             let page = self

@@ -122,7 +122,8 @@ impl Sweep {
             if rows.len() > ALONE {
                 let taken = self.slice(&rows).await;
                 swept.sliced += taken.len();
-                if window.is_whole && taken.len() == rows.len() {
+                // What only this sweep means to look at must be found by the next one.
+                if window.is_whole && taken.len() == rows.len() && running.is_idle() {
                     self.tell_successor(&owner, until, asked).await;
                 }
                 sliced.remember(taken, asked);

@@ -9,11 +9,11 @@ use super::cloud::Failed;
 use super::sandbox::Work;
 use crate::built::Process;
 use crate::runtime_api::{Answer, RuntimeApi};
-use crate::scene::{CONNECTION, Parties, Scene};
+use crate::scene::{CONNECTION, Nobody, Parties, Scene};
 use baton_domain::time::SECOND;
 use baton_domain::{
-    Actor, Command, Content, Fingerprint, Identity, News, PlatformEvent, Request, Thread, ThreadId,
-    Timestamp, WorkResult,
+    Actor, Command, Content, Fingerprint, Identity, News, PlatformEvent, Request, Timestamp,
+    WorkResult,
 };
 use baton_hub::settings::Settings;
 use baton_hub::source::{FixedSettings, SettingsCache};
@@ -21,7 +21,6 @@ use baton_hub::store::Loaded;
 use baton_hub::store::due::Due;
 use baton_hub::sweep::{SLICE, SLICE_EVENT, Slice};
 use baton_hub::{Clock, Core, World};
-use baton_local::invoke::{BoxFuture, Functions, InvokeError};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,7 +179,9 @@ async fn overdue(scene: &Scene, first: usize, count: usize, ago: i64) -> Result<
             }],
             known_new: Vec::new(),
         };
-        let ran = core.run(new(&id), connection, command, give_up).await?;
+        let ran = core
+            .run(Loaded::nothing_yet(&id), connection, command, give_up)
+            .await?;
         let entry = ran.entry.ok_or("nothing was appended")?;
         rows.push(Due {
             at: entry.due.ok_or("nothing is armed")?.seconds_up(),
@@ -204,18 +205,6 @@ async fn overdue(scene: &Scene, first: usize, count: usize, ago: i64) -> Result<
     Ok(rows)
 }
 
-fn new(id: &ThreadId) -> Loaded {
-    Loaded {
-        id: id.clone(),
-        thread: Thread::default(),
-        tail: Vec::new(),
-        folded: 0,
-        checkpoint_seq: 0,
-        checkpoint_schema: 0,
-        checkpoint_due: None,
-    }
-}
-
 /// The machine's clock, so many milliseconds ago.
 #[derive(Debug)]
 struct Past(i64);
@@ -227,20 +216,6 @@ impl World for Past {
 
     fn random(&self, buffer: &mut [u8]) {
         baton_hub::clock::RealWorld.random(buffer);
-    }
-}
-
-/// Slices are put on the bus, and end there.
-struct Nobody;
-
-impl Functions for Nobody {
-    fn invoke(
-        &self,
-        function: &str,
-        _payload: Vec<u8>,
-    ) -> BoxFuture<'static, Result<Vec<u8>, InvokeError>> {
-        let function = function.to_owned();
-        Box::pin(async move { Err(InvokeError::Unknown(function)) })
     }
 }
 

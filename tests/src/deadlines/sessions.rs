@@ -159,7 +159,7 @@ impl Sessions {
         let now = core.clock.now();
         let command = customer_writes(&connection.id, &session, number, now);
         let give_up = Timestamp(i64::MAX);
-        core.run(nothing_yet(&id), connection, command, give_up)
+        core.run(Loaded::nothing_yet(&id), connection, command, give_up)
             .await?;
         Ok(())
     }
@@ -246,7 +246,7 @@ impl Sessions {
         let command = customer_writes(&connection.id, &session, script.number, core.clock.now());
         let give_up = Timestamp(i64::MAX);
         let mut ran = core
-            .run(nothing_yet(&id), connection, command, give_up)
+            .run(Loaded::nothing_yet(&id), connection, command, give_up)
             .await;
         let mut span = owes * SECOND;
         if let (Ok(opened), Some(after)) = (&ran, script.answers) {
@@ -313,18 +313,5 @@ pub(super) mod first_word {
     pub(in crate::deadlines) fn number_in(text: &str) -> Option<usize> {
         let (_, after) = text.split_once(BEFORE)?;
         after.split_once('?')?.0.parse().ok()
-    }
-}
-
-/// A thread of which nobody has heard.
-fn nothing_yet(id: &ThreadId) -> Loaded {
-    Loaded {
-        id: id.clone(),
-        thread: Thread::default(),
-        tail: Vec::new(),
-        folded: 0,
-        checkpoint_seq: 0,
-        checkpoint_schema: 0,
-        checkpoint_due: None,
     }
 }

@@ -39,6 +39,20 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// A thread of which nobody has heard.
+    #[must_use]
+    pub fn nothing_yet(id: &ThreadId) -> Self {
+        Self {
+            id: id.clone(),
+            thread: Thread::default(),
+            tail: Vec::new(),
+            folded: 0,
+            checkpoint_seq: 0,
+            checkpoint_schema: 0,
+            checkpoint_due: None,
+        }
+    }
+
     /// The moment armed on the checkpoint.
     #[must_use]
     pub fn armed_on_checkpoint(&self) -> Option<Timestamp> {

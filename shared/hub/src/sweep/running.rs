@@ -94,6 +94,11 @@ impl Running {
             .collect()
     }
 
+    /// Whether it has no row in hand, and none that it means to look at again.
+    pub(super) fn is_idle(&self) -> bool {
+        locked(&self.rows).is_empty() && locked(&self.standing).is_empty()
+    }
+
     /// Forgets rows that nobody offers any more.
     pub(super) fn forget(&self, now: Timestamp) {
         locked(&self.standing).retain(|_, look| now.since(*look) < FORGET_AFTER);

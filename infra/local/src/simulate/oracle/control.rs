@@ -9,8 +9,14 @@ use baton_simulators::gladly::{SessionState, SessionTranscript, Speaker};
 const LEEWAY: i64 = 1_000;
 
 pub(super) fn judge(evidence: &Evidence, findings: &mut Vec<Finding>) {
-    for call in &evidence.calls {
-        let stale = call.epoch.is_some_and(|epoch| epoch < call.newest_known);
+    for (place, call) in evidence.calls.iter().enumerate() {
+        // A key is checked before the epoch: who repeats a call gets what it made.
+        let repeats = evidence.calls.iter().take(place).any(|first| {
+            call.key.is_some()
+                && (&first.key, &first.conversation) == (&call.key, &call.conversation)
+        });
+        let old = call.epoch.is_some_and(|epoch| epoch < call.newest_known);
+        let stale = old && !repeats;
         if stale && let Some(answer) = call.accepted().next() {
             findings.push(Finding {
                 promise: "an old epoch is refused",
