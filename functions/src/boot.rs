@@ -5,11 +5,11 @@ use crate::http::{HttpRequest, HttpResponse};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
 use aws_smithy_types::timeout::TimeoutConfig;
-use baton_domain::IdKey;
 use baton_hub::api::{Api, OutboundApi};
 use baton_hub::bus::Bus;
 use baton_hub::calls::Calls;
 use baton_hub::deliver::Deliverer;
+use baton_hub::id_key::KeptIdKey;
 use baton_hub::publish::Publisher;
 use baton_hub::relay::Relay;
 use baton_hub::source::{SettingsCache, TokenCache};
@@ -120,12 +120,14 @@ impl Aws {
 /// The core, from the environment.
 ///
 /// # Errors
-/// When a variable is missing, or the id key cannot be read.
-async fn core(aws: &Aws) -> Result<Core, Error> {
+/// When a variable is missing.
+fn core(aws: &Aws) -> Result<Core, Error> {
     let store = Store::new(aws.dynamodb(), required("BATON_TABLE")?);
     let secrets = aws.secrets();
-    let id_key_arn = required("BATON_ID_KEY_ARN")?;
-    let id_key = settings::id_key(&secrets, &id_key_arn).await?;
+    let id_key = settings::IdKeySecret {
+        secrets: secrets.clone(),
+        arn: required("BATON_ID_KEY_ARN")?,
+    };
     let source = settings::FromTable {
         store: store.clone(),
         secrets,
@@ -134,7 +136,7 @@ async fn core(aws: &Aws) -> Result<Core, Error> {
     Ok(Core {
         store,
         clock: Clock::real(),
-        id_key: IdKey::new(id_key.into_bytes()),
+        id_key: KeptIdKey::from_source(Arc::new(id_key)),
         settings: SettingsCache::new(Arc::new(source)),
     })
 }
@@ -171,22 +173,29 @@ pub fn telemetry() {
     }
 }
 
+fn from_environment() -> Result<Core, Error> {
+    telemetry();
+    core(&Aws::from_environment()?)
+}
+
 /// What webhooks need.
 ///
 /// # Errors
-/// When the environment is incomplete.
+/// When the environment is incomplete, or the id key cannot be read.
 pub async fn inbound() -> Result<Core, Error> {
-    telemetry();
-    core(&Aws::from_environment()?).await
+    let core = from_environment()?;
+    // Each of them wants it, and a start has more of the processor than a call.
+    core.id_key.get().await?;
+    Ok(core)
 }
 
 /// What questions need.
 ///
 /// # Errors
 /// When the environment is incomplete.
-pub async fn api() -> Result<Api, Error> {
+pub fn api() -> Result<Api, Error> {
     Ok(Api {
-        core: inbound().await?,
+        core: from_environment()?,
         tokens: TokenCache::default(),
     })
 }
@@ -195,8 +204,8 @@ pub async fn api() -> Result<Api, Error> {
 ///
 /// # Errors
 /// When the environment is incomplete.
-pub async fn outbound_api() -> Result<OutboundApi, Error> {
-    let api = api().await?;
+pub fn outbound_api() -> Result<OutboundApi, Error> {
+    let api = api()?;
     let deliverer = Deliverer {
         core: api.core.clone(),
         calls: calls()?,
@@ -208,8 +217,8 @@ pub async fn outbound_api() -> Result<OutboundApi, Error> {
 ///
 /// # Errors
 /// When the environment is incomplete.
-pub async fn relay() -> Result<Relay, Error> {
-    let core = inbound().await?;
+pub fn relay() -> Result<Relay, Error> {
+    let core = from_environment()?;
     let calls = calls()?;
     Ok(Relay {
         teller: Teller::new(calls.clone()),
@@ -221,11 +230,11 @@ pub async fn relay() -> Result<Relay, Error> {
 ///
 /// # Errors
 /// When the environment is incomplete.
-pub async fn publisher() -> Result<Publisher, Error> {
+pub fn publisher() -> Result<Publisher, Error> {
     telemetry();
     let aws = Aws::from_environment()?;
     Ok(Publisher {
-        core: core(&aws).await?,
+        core: core(&aws)?,
         bus: Bus::new(aws.eventbridge(), required("BATON_BUS")?),
     })
 }
@@ -234,7 +243,7 @@ pub async fn publisher() -> Result<Publisher, Error> {
 ///
 /// # Errors
 /// When the environment is incomplete.
-pub async fn sweep() -> Result<Sweep, Error> {
+pub fn sweep() -> Result<Sweep, Error> {
     telemetry();
     let aws = Aws::from_environment()?;
     let calls = calls()?;
@@ -242,7 +251,7 @@ pub async fn sweep() -> Result<Sweep, Error> {
         relay: Relay {
             teller: Teller::new(calls.clone()),
             deliverer: Deliverer {
-                core: core(&aws).await?,
+                core: core(&aws)?,
                 calls,
             },
         },

@@ -202,7 +202,14 @@ async fn sms_is_served_and_another_channel_is_recorded() {
     assert_eq!(stage.webhook(event("1", "SMS")).await, 200);
     assert_eq!(stage.webhook(event("2", "TELEPATHY")).await, 200);
     let there = async |session: &str| {
-        let id = stage.running.hub.core.id_key.thread(CONNECTION, session);
+        let id = stage
+            .running
+            .hub
+            .core
+            .id_key
+            .held()
+            .unwrap()
+            .thread(CONNECTION, session);
         stage
             .running
             .hub

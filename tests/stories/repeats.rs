@@ -8,7 +8,14 @@ use serde_json::json;
 use std::sync::Arc;
 
 async fn received(stage: &Stage, session: &str) -> usize {
-    let id = stage.running.hub.core.id_key.thread(CONNECTION, session);
+    let id = stage
+        .running
+        .hub
+        .core
+        .id_key
+        .held()
+        .unwrap()
+        .thread(CONNECTION, session);
     let loaded = stage
         .running
         .hub
@@ -116,6 +123,8 @@ async fn sixteen_messages_at_once_are_all_there_and_told_in_order() {
         .hub
         .core
         .id_key
+        .held()
+        .unwrap()
         .thread(CONNECTION, "session-1");
     let store = &stage.running.hub.core.store;
     let entries = store
@@ -183,7 +192,7 @@ async fn a_newer_session_of_the_same_conversation_ends_the_older() {
     };
     let thread = async |session: &str| {
         let core = &stage.running.hub.core;
-        let id = core.id_key.thread(CONNECTION, session);
+        let id = core.id_key.held().unwrap().thread(CONNECTION, session);
         core.store.load(&id).await.expect("the thread").thread
     };
     assert_eq!(stage.webhook(event(1)).await, 200);

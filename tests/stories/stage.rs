@@ -68,7 +68,13 @@ impl Stage {
             .session_id
             .as_deref()
             .expect("an automation session");
-        self.running.hub.core.id_key.thread(CONNECTION, session)
+        self.running
+            .hub
+            .core
+            .id_key
+            .held()
+            .unwrap()
+            .thread(CONNECTION, session)
     }
 
     pub(crate) async fn load(&self, written: &Written) -> Loaded {

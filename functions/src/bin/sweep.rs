@@ -7,6 +7,6 @@ use baton_functions::{boot, streams};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let sweep = boot::sweep().await?;
+    let sweep = boot::sweep()?;
     boot::serve_events(sweep, streams::sweep).await
 }

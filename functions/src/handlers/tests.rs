@@ -57,7 +57,7 @@ fn outbound() -> OutboundApi {
     let core = Core {
         store: Store::new(aws_sdk_dynamodb::Client::from_conf(config), "test"),
         clock: clock.clone(),
-        id_key: IdKey::new(b"test-secret-id-key-0123456789abc".to_vec()),
+        id_key: IdKey::new(b"test-secret-id-key-0123456789abc".to_vec()).into(),
         settings: SettingsCache::new(Arc::new(FixedSettings(settings))),
     };
     let calls = Calls::new(clock, 1).expect("a client");

@@ -124,7 +124,7 @@ impl LocalHub {
         let core = Core {
             store: Store::new(engine.client(), TABLE),
             clock: parts.clock.clone(),
-            id_key: parts.id_key,
+            id_key: parts.id_key.into(),
             settings: SettingsCache::new(Arc::new(FixedSettings(parts.settings))),
         };
         crate::tls::install();

@@ -202,7 +202,8 @@ impl Api {
         endpoints.dedup();
         for endpoint in endpoints {
             let digest =
-                crate::inbound::directory_digest(&self.core, endpoint, "conversation", name);
+                crate::inbound::directory_digest(&self.core, endpoint, "conversation", name)
+                    .await?;
             if let Some(listed) = self.core.store.listed(&digest).await? {
                 return self.target_thread(caller, &listed.thread, None).await;
             }

@@ -2,14 +2,15 @@
 //! running a command against a thread.
 
 use crate::clock::Clock;
+use crate::id_key::KeptIdKey;
 use crate::settings::{Connection, Settings};
 use crate::source::SettingsCache;
 use crate::store::{Appended, Loaded, Mechanism, Store, StoreError};
 use baton_domain::decide::NEWS_REACHES_BACK;
 use baton_domain::time::{DAY, HOUR, MINUTE, SECOND};
 use baton_domain::{
-    Command, Entry, Event, Fingerprint, IdKey, KeyUse, Mutation, Rejection, ThreadId, Timestamp,
-    decide, plan,
+    Command, Entry, Event, Fingerprint, KeyUse, Mutation, Rejection, ThreadId, Timestamp, decide,
+    plan,
 };
 use std::sync::Arc;
 
@@ -20,8 +21,8 @@ pub struct Core {
     pub store: Store,
     /// Time and chance.
     pub clock: Clock,
-    /// Computes thread ids.
-    pub id_key: IdKey,
+    /// Computes thread ids and other names.
+    pub id_key: KeptIdKey,
     /// Settings and secrets, cached.
     pub settings: SettingsCache,
 }

@@ -184,7 +184,15 @@ fn unavailable(error: &StoreError) -> Intake {
 }
 
 /// The key of a directory item: another name of a thread, within one endpoint.
-#[must_use]
-pub(crate) fn directory_digest(core: &Core, endpoint: &str, kind: &str, name: &str) -> String {
-    core.id_key.digest(&["directory", endpoint, kind, name])
+///
+/// # Errors
+/// When the id key cannot be read.
+pub(crate) async fn directory_digest(
+    core: &Core,
+    endpoint: &str,
+    kind: &str,
+    name: &str,
+) -> Result<String, StoreError> {
+    let key = core.id_key.get().await?;
+    Ok(key.digest(&["directory", endpoint, kind, name]))
 }

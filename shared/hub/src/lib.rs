@@ -21,6 +21,7 @@ pub mod config;
 pub mod core;
 pub mod deliver;
 pub mod facts;
+pub mod id_key;
 pub mod inbound;
 pub mod poison;
 pub mod publish;

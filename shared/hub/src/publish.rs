@@ -195,7 +195,8 @@ impl Publisher {
             &connection.endpoint,
             "conversation",
             conversation,
-        );
+        )
+        .await?;
         if let Some(before) = self.core.store.listed(&digest).await? {
             if before.thread == *thread || before.at > at {
                 return Ok(());

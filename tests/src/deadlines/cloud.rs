@@ -142,7 +142,7 @@ impl Cloud {
         Core {
             store,
             clock,
-            id_key: baton_domain::IdKey::new(*b"test-secret-id-key-0123456789abc"),
+            id_key: baton_domain::IdKey::new(*b"test-secret-id-key-0123456789abc").into(),
             settings: SettingsCache::new(Arc::new(FixedSettings(self.settings.clone()))),
         }
     }

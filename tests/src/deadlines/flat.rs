@@ -130,7 +130,11 @@ async fn fill(cloud: &Arc<Cloud>, from: usize, to: usize, kind: Live) -> Result<
     for batch in numbers.chunks(BATCH / entries.len()) {
         let mut puts = Vec::with_capacity(BATCH);
         for number in batch {
-            let id = core.id_key.thread(&connection, &format!("live-{number}"));
+            let id = core
+                .id_key
+                .held()
+                .unwrap()
+                .thread(&connection, &format!("live-{number}"));
             let (id, shard) = (id.as_str(), shard_of(id.as_str()));
             let armed = match kind {
                 Live::Quiet => now.plus(DAY + i64::try_from(*number)?),

@@ -146,7 +146,7 @@ async fn overdue(scene: &Scene, first: usize, count: usize, ago: i64) -> Result<
     let core = Core {
         store: scene.store.clone(),
         clock: past.clone(),
-        id_key: scene.id_key(),
+        id_key: scene.id_key().into(),
         settings: SettingsCache::new(Arc::new(FixedSettings(Settings::default()))),
     };
     let settings = scene.settings.clone();
@@ -158,7 +158,7 @@ async fn overdue(scene: &Scene, first: usize, count: usize, ago: i64) -> Result<
     let mut rows = Vec::with_capacity(count);
     for number in first..first + count {
         let session = format!("tEst-Session-{number:09}");
-        let id = core.id_key.thread(CONNECTION, &session);
+        let id = core.id_key.held().unwrap().thread(CONNECTION, &session);
         let command = Command::News {
             identity: Some(Identity {
                 connection: CONNECTION.to_owned(),

@@ -155,7 +155,7 @@ impl Sessions {
         let core = &self.writers[number % self.writers.len()];
         let connection = self.cloud.connection(connection);
         let session = format!("tEst-Session-{number:09}");
-        let id = core.id_key.thread(&connection.id, &session);
+        let id = core.id_key.held().unwrap().thread(&connection.id, &session);
         let now = core.clock.now();
         let command = customer_writes(&connection.id, &session, number, now);
         let give_up = Timestamp(i64::MAX);
@@ -174,7 +174,7 @@ impl Sessions {
         let core = &self.writers[0];
         let connection = self.cloud.connection(&name(owes));
         let session = "tEst-Session-live";
-        let id = core.id_key.thread(&connection.id, session);
+        let id = core.id_key.held().unwrap().thread(&connection.id, session);
         let now = core.clock.now();
         let mut commands = vec![customer_writes(&connection.id, session, 0, now)];
         if answered {
@@ -242,7 +242,7 @@ impl Sessions {
         let (owes, silent) = script.timers;
         let connection = self.cloud.connection(&name(owes));
         let session = format!("tEst-Session-{:09}", script.number);
-        let id = core.id_key.thread(&connection.id, &session);
+        let id = core.id_key.held().unwrap().thread(&connection.id, &session);
         let command = customer_writes(&connection.id, &session, script.number, core.clock.now());
         let give_up = Timestamp(i64::MAX);
         let mut ran = core

@@ -82,7 +82,7 @@ async fn story(running: &Running) -> Result<(), String> {
         view.serves == "queue"
     })
     .await?;
-    settled(running, &dead).await;
+    settled(running, &dead).await?;
 
     for (title, written) in [
         ("1. A message, a menu, an agent", &chat),
@@ -90,10 +90,8 @@ async fn story(running: &Running) -> Result<(), String> {
         ("3. A bot that died", &dead),
     ] {
         println!("\n{title}");
-        print!(
-            "{}",
-            timeline_of(&running.hub.core, thread(running, written).as_str()).await?
-        );
+        let id = thread(running, written).await?;
+        print!("{}", timeline_of(&running.hub.core, id.as_str()).await?);
     }
     println!("\nThat was the log of each conversation. `baton` serves a hub to try this on.");
     Ok(())
@@ -112,11 +110,13 @@ fn write(gladly: &GladlySim, name: &str, text: &str) -> Result<Written, String> 
     gladly.customer_writes(name, text)
 }
 
-fn thread(running: &Running, written: &Written) -> ThreadId {
-    running.hub.core.id_key.thread(
+async fn thread(running: &Running, written: &Written) -> Result<ThreadId, String> {
+    let key = running.hub.core.id_key.get().await;
+    let key = key.map_err(|error| error.to_string())?;
+    Ok(key.thread(
         CONNECTION,
         written.session_id.as_deref().unwrap_or_default(),
-    )
+    ))
 }
 
 /// Waits until the customer has seen so many messages of the bot.
@@ -151,7 +151,7 @@ async fn served_by(
 
 /// Waits until the hub has closed the conversation.
 async fn closed(running: &Running, written: &Written) -> Result<(), String> {
-    let id = thread(running, written);
+    let id = thread(running, written).await?;
     for _ in 0..250 {
         let loaded = running
             .hub
@@ -169,8 +169,8 @@ async fn closed(running: &Running, written: &Written) -> Result<(), String> {
 }
 
 /// Gives the log a moment to take in what the platform was already told.
-async fn settled(running: &Running, written: &Written) {
-    let id = thread(running, written);
+async fn settled(running: &Running, written: &Written) -> Result<(), String> {
+    let id = thread(running, written).await?;
     for _ in 0..50 {
         let done = running
             .hub
@@ -180,8 +180,9 @@ async fn settled(running: &Running, written: &Written) {
             .await
             .is_ok_and(|loaded| loaded.thread.outbox.is_empty());
         if done {
-            return;
+            return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    Ok(())
 }

@@ -55,7 +55,7 @@ async fn from_folder(id: &str, folder: &Path) -> Result<String, String> {
     let core = Core {
         store: Store::new(engine.client(), TABLE),
         clock: Clock::real(),
-        id_key: private::id_key(folder)?,
+        id_key: private::id_key(folder)?.into(),
         settings: SettingsCache::new(Arc::new(FixedSettings(nothing))),
     };
     operator::timeline_of(&core, id).await

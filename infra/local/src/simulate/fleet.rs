@@ -184,7 +184,7 @@ impl Fleet {
         let core = Core {
             store: Store::new(dynamodb(database), TABLE),
             clock: clock.clone(),
-            id_key: parts.id_key.clone(),
+            id_key: parts.id_key.clone().into(),
             settings: SettingsCache::new(Arc::new(FixedSettings(parts.settings.clone()))),
         };
         let outside = Outside {

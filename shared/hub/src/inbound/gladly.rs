@@ -1,6 +1,6 @@
 //! Gladly's webhook.
 
-use super::{Intake, Webhook, directory_digest};
+use super::{Intake, Webhook, directory_digest, unavailable};
 use crate::core::{Core, RunError};
 use crate::settings::{Connection, Endpoint, Settings};
 use crate::store::StoreError;
@@ -66,7 +66,10 @@ impl Core {
                     return Intake::poison("no connection has this address");
                 };
                 identity.connection.clone_from(&connection.id);
-                let thread = self.id_key.thread(&connection.id, &identity.name);
+                let thread = match self.id_key.get().await {
+                    Ok(key) => key.thread(&connection.id, &identity.name),
+                    Err(error) => return unavailable(&error.into()),
+                };
                 let result = self
                     .take_in(&thread, connection, Some(identity), event)
                     .await;
@@ -120,7 +123,7 @@ impl Core {
         conversation: &str,
         event: PlatformEvent,
     ) -> Result<bool, RunError> {
-        let digest = directory_digest(self, endpoint, "conversation", conversation);
+        let digest = directory_digest(self, endpoint, "conversation", conversation).await?;
         let Some(listed) = self.store.listed(&digest).await? else {
             return Ok(false);
         };

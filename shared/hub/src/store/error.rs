@@ -30,6 +30,9 @@ pub enum StoreError {
         /// The last entry there is.
         found: u64,
     },
+    /// The key without which a name is not found in the table.
+    #[error(transparent)]
+    IdKey(#[from] crate::id_key::IdKeyError),
     /// The entry is larger than an item may be.
     #[error("the entry has {0} bytes, more than an item may have")]
     TooLarge(usize),
