@@ -1,5 +1,5 @@
 //! Deadlines at scale, scaled down: the hub's own sweep on a virtual clock, with what AWS
-//! does to it. The example `deadlines` runs the same with its full numbers.
+//! does to it. `tests/bench` runs the same with its full numbers.
 
 use baton_tests::deadlines::flat::Live;
 use baton_tests::deadlines::lateness::{self, Plan};

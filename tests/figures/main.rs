@@ -13,6 +13,7 @@
 //! | [`forged`] | CPU of a webhook whose credentials are wrong |
 //! | [`growth`] | memory over many calls |
 //! | [`money`] | what a message costs |
+//! | [`deadlines`] | `lateness`, `burst`, `flat`, `shard`: the sweep at scale, and a slow bot |
 //!
 //! CPU times move from machine to machine, wall times also from run to run: ratios of
 //! CPU times, taken turn about in one run, are what is judged, but for the first call,
@@ -20,6 +21,7 @@
 
 mod accounting;
 mod cold;
+mod deadlines;
 mod first;
 mod forged;
 mod growth;
@@ -39,7 +41,13 @@ use std::process::ExitCode;
 use table::Row;
 
 /// The sections, in the order of the table.
-const SECTIONS: [&str; 7] = ["size", "cold", "first", "warm", "forged", "growth", "money"];
+const SECTIONS: [&str; 11] = [
+    "size", "cold", "first", "warm", "forged", "growth", "money", "lateness", "burst", "flat",
+    "shard",
+];
+/// Those that run on a virtual clock: what else the machine does changes nothing but how
+/// long they take, so they run side by side after the others.
+const VIRTUAL: [&str; 4] = ["lateness", "burst", "flat", "shard"];
 
 /// Rows of one section.
 async fn measure(section: &str, stand: &Stand) -> Result<Vec<Row>, Failed> {
@@ -66,15 +74,23 @@ async fn main() -> Result<ExitCode, Failed> {
     };
     let work = folder("BATON_BENCH_WORK")?;
     let node = Some(work.join("node/function.cjs")).filter(|program| program.is_file());
-    let stand = Stand::set(&folder("BATON_BENCH_BINARIES")?, node, &work).await?;
+    let binaries = folder("BATON_BENCH_BINARIES")?;
+    let stand = Stand::set(&binaries, node, &work).await?;
     let mut rows = Vec::new();
     let chosen: Vec<&str> = match only.is_empty() {
         true => SECTIONS.to_vec(),
         false => only.iter().map(String::as_str).collect(),
     };
-    for section in chosen {
+    let (virtually, really): (Vec<&str>, Vec<&str>) = chosen
+        .into_iter()
+        .partition(|section| VIRTUAL.contains(section));
+    for section in really {
         eprintln!("measuring: {section}");
         rows.extend(measure(section, &stand).await?);
+    }
+    if !virtually.is_empty() {
+        eprintln!("measuring: {}", virtually.join(", "));
+        rows.extend(deadlines::measure(virtually, binaries).await?);
     }
     let machine = accounting::machine();
     let recorded = Recorded::read()?;

@@ -16,7 +16,6 @@
 //! | [`flat`] | experiment: what a sweep costs beside ever more live conversations |
 //! | [`shard`] | experiment: a shard of the stream with a slow bot |
 //! | [`process`] | the real binary: processor time of a row, memory of a sandbox |
-//! | [`row`] | figures, as the bench prints them |
 
 pub mod burst;
 pub mod capacity;
@@ -25,7 +24,6 @@ pub mod flat;
 pub mod fleet;
 pub mod lateness;
 pub mod process;
-pub mod row;
 pub mod sandbox;
 pub mod sessions;
 pub mod shard;

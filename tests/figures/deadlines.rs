@@ -1,78 +1,54 @@
-//! Deadlines at scale, in virtual time: prints each figure beside what is to be reached.
-//!
-//!     cargo run --profile emulator --example deadlines [SECTION...]
-//!
-//! Sections: `lateness`, `burst`, `flat`, `shard`. What a row of a slice costs in
-//! processor time, and how much memory a sandbox needs, is measured with the real binary
-//! where `BATON_BENCH_BINARIES` names the folder of released functions; else the burst
-//! takes what was measured last. `BATON_SESSIONS` makes fewer conversations than 100,000,
-//! at the same rate, and for the burst with as many fewer sandboxes and partitions.
+//! Deadlines at scale, in virtual time, and what a sandbox needs for them, measured with
+//! the released binary. `BATON_SESSIONS` is the number of conversations: a million takes
+//! long, the usual number minutes. The burst has as many fewer sandboxes and partitions as
+//! it has fewer conversations than [`WHOLE`].
 
+use crate::table::Row;
 use baton_local::template::Template;
 use baton_tests::deadlines::burst;
 use baton_tests::deadlines::cloud::Failed;
 use baton_tests::deadlines::flat::{self, Cost, Live};
 use baton_tests::deadlines::lateness::{self, Plan};
 use baton_tests::deadlines::process::{self, Needs};
-use baton_tests::deadlines::row::{Row, table};
-use baton_tests::deadlines::sandbox::Work;
 use baton_tests::deadlines::shard;
 use baton_tests::deadlines::ticks::Ticks;
 use baton_tests::deadlines::verdict::percentile;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
 
-/// Conversations of a run.
-const SESSIONS: usize = 100_000;
+/// Conversations that the figures are about.
+const WHOLE: usize = 100_000;
+/// Conversations of a run where nobody says otherwise.
+const USUAL: usize = 25_000;
 /// How many of them begin in a minute: an hour for all.
-const A_MINUTE: usize = SESSIONS / 60;
+const A_MINUTE: usize = WHOLE / 60;
 /// Rows that are due when the memory of a tick's sandbox is measured.
 const TICK_ROWS: usize = 20_000;
 /// Partitions of the table: on demand it begins with four. Source: DynamoDB developer
 /// guide, "On-demand capacity mode", initial throughput of 4,000 write units.
 const PARTITIONS: usize = 4;
-/// What a request and a row of the index cost in processor time when the released binary
-/// was measured last, on a Xeon of 2.1 GHz.
-const MEASURED: Work = Work {
-    request: Duration::from_micros(213),
-    row: Duration::from_micros(4),
-};
-
-type Section = fn() -> Result<Vec<Row>, Failed>;
-
-const SECTIONS: [(&str, Section); 4] = [
-    ("lateness", lateness_rows),
-    ("burst", burst_rows),
-    ("flat", flat_rows),
-    ("shard", shard_rows),
-];
-
-fn main() -> Result<(), Failed> {
-    let only: Vec<String> = std::env::args().skip(1).collect();
-    let chosen = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
-    let chosen = SECTIONS.into_iter().filter(|(name, _)| chosen(name));
-    // Each has a clock and a store of its own.
-    let running: Vec<_> = chosen
-        .map(|(name, section)| {
-            std::thread::spawn(move || {
-                let began = Instant::now();
-                let rows = section();
-                eprintln!("{name}: {:.0} s", began.elapsed().as_secs_f64());
-                rows
-            })
-        })
-        .collect();
+/// Rows of these sections. Each has a clock and a store of its own; they run side by side.
+pub(crate) async fn measure(sections: Vec<&str>, binaries: PathBuf) -> Result<Vec<Row>, Failed> {
+    let mut running = Vec::new();
+    for section in sections {
+        let section = match section {
+            "lateness" => lateness_rows,
+            "burst" => burst_rows,
+            "flat" => flat_rows,
+            _ => shard_rows,
+        };
+        let binaries = binaries.clone();
+        running.push(tokio::task::spawn_blocking(move || section(&binaries)));
+    }
     let mut rows = Vec::new();
     for section in running {
-        rows.extend(section.join().map_err(|_| "a section panicked")??);
+        rows.extend(section.await??);
     }
-    println!("{}", table(&rows));
-    Ok(())
+    Ok(rows)
 }
 
 fn sessions() -> usize {
     let given = std::env::var("BATON_SESSIONS").ok();
-    given.and_then(|n| n.parse().ok()).unwrap_or(SESSIONS)
+    given.and_then(|n| n.parse().ok()).unwrap_or(USUAL)
 }
 
 fn paused() -> Result<tokio::runtime::Runtime, Failed> {
@@ -82,7 +58,7 @@ fn paused() -> Result<tokio::runtime::Runtime, Failed> {
         .build()?)
 }
 
-fn lateness_rows() -> Result<Vec<Row>, Failed> {
+fn lateness_rows(_: &Path) -> Result<Vec<Row>, Failed> {
     let count = sessions();
     let minutes = u64::try_from((count / A_MINUTE).max(4))?;
     let usual = paused()?.block_on(lateness::run(&Plan::calm(count, minutes)))?;
@@ -99,21 +75,21 @@ fn lateness_rows() -> Result<Vec<Row>, Failed> {
     let (v, l) = (&usual.verdict, &lost.verdict);
     let early = v.earliest().min(l.earliest());
     Ok(vec![
-        Row::new(
+        row(
             format!("timers' lateness, p99 of {count}"),
             format!("p50 {} ms", v.within(0.5)),
             format!("{} ms", v.within(0.99)),
             "<= 2000 ms",
             v.within(0.99) <= 2_000 && v.all_once(),
         ),
-        Row::new(
+        row(
             "timers that fired early",
             "-",
             format!("earliest {early} ms late"),
             ">= 0 ms",
             early >= 0,
         ),
-        Row::new(
+        row(
             "lateness with a tick lost, one doubled, one late",
             format!("p99 {} ms", l.within(0.99)),
             format!("{} ms at most", l.latest()),
@@ -123,23 +99,18 @@ fn lateness_rows() -> Result<Vec<Row>, Failed> {
     ])
 }
 
-/// The real binary's needs, where there is one.
-fn needs() -> Result<Option<Needs>, Failed> {
-    let Some(folder) = std::env::var_os("BATON_BENCH_BINARIES").map(PathBuf::from) else {
-        return Ok(None);
-    };
+/// What the real binary needs.
+fn needs(binaries: &Path) -> Result<Needs, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    Ok(Some(
-        runtime.block_on(process::measure(&folder, TICK_ROWS))?,
-    ))
+    runtime.block_on(process::measure(binaries, TICK_ROWS))
 }
 
-fn burst_rows() -> Result<Vec<Row>, Failed> {
-    let needs = needs()?;
-    let scale = (SESSIONS / sessions()).max(1);
+fn burst_rows(binaries: &Path) -> Result<Vec<Row>, Failed> {
+    let needs = needs(binaries)?;
+    let scale = (WHOLE / sessions()).max(1);
     let template = Template::builtin()?;
     let reserved = template
         .function("sweep")
@@ -149,7 +120,7 @@ fn burst_rows() -> Result<Vec<Row>, Failed> {
     let plan = burst::Plan {
         sessions: sessions(),
         partitions: (PARTITIONS / scale).max(1),
-        work: needs.map_or(MEASURED, |needs| needs.work()),
+        work: needs.work(),
         memory: None,
         limit: Some(2 + (slices / scale).max(1)),
         index_lag: 0,
@@ -157,8 +128,8 @@ fn burst_rows() -> Result<Vec<Row>, Failed> {
     };
     let outcome = paused()?.block_on(burst::run(&plan))?;
     let v = &outcome.verdict;
-    let mut rows = vec![
-        Row::new(
+    Ok(vec![
+        row(
             format!("{} due in one second, all closed", plan.sessions),
             format!(
                 "p50 {:.1} s, {} throttled",
@@ -169,7 +140,7 @@ fn burst_rows() -> Result<Vec<Row>, Failed> {
             "<= 60 s",
             v.latest() <= 60_000 && v.never == 0,
         ),
-        Row::new(
+        row(
             "closed twice, never, early",
             format!(
                 "{} sandboxes, {} slices",
@@ -179,9 +150,7 @@ fn burst_rows() -> Result<Vec<Row>, Failed> {
             "0, 0, false",
             v.all_once() && v.earliest() >= 0,
         ),
-    ];
-    if let Some(needs) = needs {
-        rows.push(Row::new(
+        row(
             "memory of a sweep's sandbox: slice, tick",
             format!(
                 "{:.0} us a row in {:.1} requests",
@@ -191,9 +160,8 @@ fn burst_rows() -> Result<Vec<Row>, Failed> {
             format!("{:.1} MB, {:.1} MB", needs.slice_mb, needs.tick_mb),
             "<= 64 MB",
             needs.slice_mb.max(needs.tick_mb) <= 64.0,
-        ));
-    }
-    Ok(rows)
+        ),
+    ])
 }
 
 #[expect(clippy::cast_precision_loss, reason = "spans of minutes")]
@@ -201,7 +169,7 @@ fn seconds(ms: i64) -> f64 {
     ms as f64 / 1e3
 }
 
-fn flat_rows() -> Result<Vec<Row>, Failed> {
+fn flat_rows(_: &Path) -> Result<Vec<Row>, Failed> {
     let most = sessions() * 10;
     let sizes: Vec<usize> = [1_000, 10_000, 100_000, 1_000_000]
         .into_iter()
@@ -221,7 +189,7 @@ fn flat_rows() -> Result<Vec<Row>, Failed> {
 fn beside(what: &str, first: &Cost, cost: &Cost) -> Row {
     let found = cost.found / first.found;
     let wall = cost.wall.as_secs_f64() / first.wall.as_secs_f64();
-    Row::new(
+    row(
         format!("sweep beside {} {what}: read units, wall", cost.live),
         format!(
             "{:.0}, {:.2} s at {}",
@@ -235,9 +203,9 @@ fn beside(what: &str, first: &Cost, cost: &Cost) -> Row {
     )
 }
 
-fn shard_rows() -> Result<Vec<Row>, Failed> {
+fn shard_rows(_: &Path) -> Result<Vec<Row>, Failed> {
     let outcome = paused()?.block_on(shard::run(10, 15, 1))?;
-    Ok(vec![Row::new(
+    Ok(vec![row(
         "append to the bot's call beside a slow bot, p99",
         format!(
             "p50 {} ms; the slow one's p50 {} ms",
@@ -248,4 +216,21 @@ fn shard_rows() -> Result<Vec<Row>, Failed> {
         "<= 1000 ms",
         outcome.p99() <= 1_000 && outcome.never == 0,
     )])
+}
+
+fn row(
+    figure: impl Into<String>,
+    baseline: impl Into<String>,
+    measured: impl Into<String>,
+    reach: &str,
+    met: bool,
+) -> Row {
+    Row {
+        figure: figure.into(),
+        baseline: baseline.into(),
+        measured: measured.into(),
+        reach: reach.to_owned(),
+        met: Some(met),
+        kept: None,
+    }
 }
