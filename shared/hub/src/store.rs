@@ -13,10 +13,12 @@
 //! | [`poison`] | webhooks that could not be used |
 //! | [`records`] | idempotency keys, tokens, settings |
 //! | `seats` | the seats of the hub's own agents |
+//! | `direct` | the requests that every message costs, without the SDK's layers |
 //! | [`units`] | consumed capacity by mechanism |
 
 mod checkpoint;
 pub mod codec;
+mod direct;
 pub mod directory;
 pub mod due;
 mod error;
@@ -33,11 +35,14 @@ pub use log::{Appended, Loaded};
 pub use units::{Mechanism, Tally, Units};
 
 use aws_sdk_dynamodb::Client;
+use direct::{Direct, Refusal};
+use direct::shapes::{GetItem, Got, Key, Operation, Text};
 
 /// The table, with a count of what it costs.
 #[derive(Clone, Debug)]
 pub struct Store {
     client: Client,
+    direct: Direct,
     table: String,
     units: Units,
 }
@@ -48,9 +53,29 @@ impl Store {
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self {
             client,
+            direct: Direct::default(),
             table: table.into(),
             units: Units::default(),
         }
+    }
+
+    /// Asks the table directly.
+    async fn ask<Asked: Operation>(&self, asked: &Asked) -> Result<Asked::Answer, Refusal> {
+        self.direct.ask(&self.client, &self.table, asked).await
+    }
+
+    /// Reads one item directly.
+    async fn item(&self, pk: &str, sk: &str, consistent: bool) -> Result<Got, StoreError> {
+        let asked = GetItem {
+            table_name: &self.table,
+            key: Key {
+                pk: Text { text: pk },
+                sk: Text { text: sk },
+            },
+            consistent_read: consistent,
+            return_consumed_capacity: "TOTAL",
+        };
+        Ok(self.ask(&asked).await?)
     }
 
     /// What the requests through this store have cost.

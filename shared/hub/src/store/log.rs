@@ -4,11 +4,12 @@ use super::Store;
 use super::codec::{
     CHECKPOINT_SK, Checkpoint, ENTRY_PREFIX, entry_item, entry_sk, read_checkpoint, read_entry,
 };
+use super::direct::Refusal;
+use super::direct::shapes::{Attributes, Partition, PutItem, Query, Read, Text};
 use super::error::StoreError;
-use super::item::{PK, SK, s, text};
+use super::item::{SK, s, text};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::{Entry, Mutation, SCHEMA as CURRENT, Thread, ThreadId, Timestamp, apply_entry};
 
 /// The checkpoint and up to 8 entries: what one Query reads first.
@@ -116,22 +117,22 @@ impl Store {
         let mut start = None;
         loop {
             let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(id.as_str()))
-                .scan_index_forward(false)
-                .consistent_read(consistent)
-                .limit(if start.is_none() { FIRST_PAGE } else { 50 })
-                .set_exclusive_start_key(start)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| StoreError::of("Query", &error))?;
-            self.units
-                .count(Mechanism::Load, false, page.consumed_capacity());
-            for item in page.items() {
+                .ask(&Query {
+                    table_name: &self.table,
+                    key_condition_expression: "pk = :pk",
+                    expression_attribute_values: Partition {
+                        pk: Text { text: id.as_str() },
+                    },
+                    scan_index_forward: false,
+                    consistent_read: consistent,
+                    limit: if start.is_none() { FIRST_PAGE } else { 50 },
+                    exclusive_start_key: start.as_ref().map(Attributes),
+                    return_consumed_capacity: "TOTAL",
+                })
+                .await?;
+            let capacity = page.consumed_capacity.as_ref();
+            self.units.count(Mechanism::Load, false, capacity);
+            for Read(item) in &page.items {
                 match text(item, SK) {
                     Some(CHECKPOINT_SK) => checkpoint = read_checkpoint(item),
                     Some(sk) if sk.starts_with(ENTRY_PREFIX) => {
@@ -140,7 +141,7 @@ impl Store {
                     _ => {}
                 }
             }
-            start = page.last_evaluated_key().cloned();
+            start = page.last_evaluated_key.map(|Read(key)| key);
             let covered = checkpoint.state.as_ref().map_or(0, |state| state.seq);
             let reached = newest_first
                 .last()
@@ -169,30 +170,26 @@ impl Store {
             return Err(StoreError::TooLarge(size));
         }
         let unless_taken = !Mutation::AppendCondition.is_on();
-        let condition = unless_taken.then(|| "attribute_not_exists(pk)".to_owned());
         let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .set_condition_expression(condition)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
+            .ask(&PutItem {
+                table_name: &self.table,
+                item: Attributes(&item),
+                condition_expression: unless_taken.then_some("attribute_not_exists(pk)"),
+                return_values_on_condition_check_failure: "ALL_OLD",
+                return_consumed_capacity: "INDEXES",
+            })
             .await;
         let refused = match put {
             Ok(done) => {
-                self.units
-                    .count(Mechanism::Append, true, done.consumed_capacity());
+                let capacity = done.consumed_capacity.as_ref();
+                self.units.count(Mechanism::Append, true, capacity);
                 return Ok(Appended::Yes);
             }
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                    self.units.count_refused(Mechanism::Append);
-                    refused.item().cloned()
-                }
-                _ => return Err(StoreError::of("PutItem", &error)),
-            },
+            Err(Refusal::Condition(standing)) => {
+                self.units.count_refused(Mechanism::Append);
+                standing
+            }
+            Err(Refusal::Failed(error)) => return Err(error),
         };
         let standing = match refused {
             Some(item) => read_entry(&item)?,
@@ -214,20 +211,11 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn entry(&self, id: &ThreadId, seq: u64) -> Result<Option<Entry>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(id.as_str()))
-            .key(SK, s(entry_sk(seq)))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
+        let sk = entry_sk(seq);
+        let got = self.item(id.as_str(), &sk, true).await?;
         self.units
-            .count(Mechanism::LogSearch, false, got.consumed_capacity());
-        Ok(got.item().map(read_entry).transpose()?)
+            .count(Mechanism::LogSearch, false, got.consumed_capacity.as_ref());
+        Ok(got.item.map(|Read(item)| read_entry(&item)).transpose()?)
     }
 
     /// Reads the entries from seq `from` on, ascending, at most `limit`.

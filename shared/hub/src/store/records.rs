@@ -2,6 +2,7 @@
 //! not about an existing thread.
 
 use super::Store;
+use super::direct::shapes::Read;
 use super::error::StoreError;
 use super::item::{DATA, Item, PK, SK, TTL, n, s, text};
 use super::units::Mechanism;
@@ -100,22 +101,11 @@ impl Store {
     }
 
     async fn document(&self, pk: &str, sk: &str) -> Result<Option<String>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
+        let got = self.item(pk, sk, false).await?;
         self.units
-            .count(Mechanism::Settings, false, got.consumed_capacity());
-        Ok(got
-            .item()
-            .and_then(|item| text(item, DATA))
-            .map(str::to_owned))
+            .count(Mechanism::Settings, false, got.consumed_capacity.as_ref());
+        let data = |Read(item): Read| text(&item, DATA).map(str::to_owned);
+        Ok(got.item.and_then(data))
     }
 
     async fn put_document(&self, pk: &str, sk: &str, data: &str) -> Result<(), StoreError> {
