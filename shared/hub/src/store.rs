@@ -35,8 +35,9 @@ pub use log::{Appended, Loaded};
 pub use units::{Mechanism, Tally, Units};
 
 use aws_sdk_dynamodb::Client;
+use direct::shapes::{GetItem, Key, Operation, PutItem, Read, Text};
 use direct::{Direct, Refusal};
-use direct::shapes::{GetItem, Got, Key, Operation, Text};
+use item::Item;
 
 /// The table, with a count of what it costs.
 #[derive(Clone, Debug)]
@@ -45,6 +46,14 @@ pub struct Store {
     direct: Direct,
     table: String,
     units: Units,
+}
+
+/// How a write on a condition went.
+enum Written {
+    /// It is done.
+    Yes,
+    /// The condition does not hold, for this item, if it was asked for.
+    Refused(Option<Item>),
 }
 
 impl Store {
@@ -64,8 +73,13 @@ impl Store {
         self.direct.ask(&self.client, &self.table, asked).await
     }
 
-    /// Reads one item directly.
-    async fn item(&self, pk: &str, sk: &str, consistent: bool) -> Result<Got, StoreError> {
+    /// Reads one item.
+    async fn item(
+        &self,
+        mechanism: Mechanism,
+        (pk, sk): (&str, &str),
+        consistent: bool,
+    ) -> Result<Option<Item>, StoreError> {
         let asked = GetItem {
             table_name: &self.table,
             key: Key {
@@ -75,7 +89,26 @@ impl Store {
             consistent_read: consistent,
             return_consumed_capacity: "TOTAL",
         };
-        Ok(self.ask(&asked).await?)
+        let got = self.ask(&asked).await?;
+        let capacity = got.consumed_capacity.as_ref();
+        self.units.count(mechanism, false, capacity);
+        Ok(got.item.map(|Read(item)| item))
+    }
+
+    /// Puts an item.
+    async fn put(&self, mechanism: Mechanism, put: PutItem<'_>) -> Result<Written, StoreError> {
+        match self.ask(&put).await {
+            Ok(done) => {
+                let capacity = done.consumed_capacity.as_ref();
+                self.units.count(mechanism, true, capacity);
+                Ok(Written::Yes)
+            }
+            Err(Refusal::Condition(standing)) => {
+                self.units.count_refused(mechanism);
+                Ok(Written::Refused(standing))
+            }
+            Err(Refusal::Failed(error)) => Err(error),
+        }
     }
 
     /// What the requests through this store have cost.

@@ -156,9 +156,9 @@ impl Way {
             let attempt = self.attempt(request, number);
             let answer = match self.try_within {
                 None => attempt.await,
-                Some(within) => timeout(within, attempt).await.unwrap_or_else(|_| {
-                    Err(Failure::on_the_way("timeout", Some(Again::Passing)))
-                }),
+                Some(within) => timeout(within, attempt)
+                    .await
+                    .unwrap_or_else(|_| Err(Failure::on_the_way("timeout", Some(Again::Passing)))),
             };
             let failure = match answer {
                 Ok(answer) => {

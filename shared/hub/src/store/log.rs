@@ -1,14 +1,13 @@
 //! A thread's log: load, append, search.
 
-use super::Store;
 use super::codec::{
     CHECKPOINT_SK, Checkpoint, ENTRY_PREFIX, entry_item, entry_sk, read_checkpoint, read_entry,
 };
-use super::direct::Refusal;
 use super::direct::shapes::{Attributes, Partition, PutItem, Query, Read, Text};
 use super::error::StoreError;
 use super::item::{SK, s, text};
 use super::units::Mechanism;
+use super::{Store, Written};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::{Entry, Mutation, SCHEMA as CURRENT, Thread, ThreadId, Timestamp, apply_entry};
 
@@ -169,27 +168,13 @@ impl Store {
         if size > ENTRY_LIMIT {
             return Err(StoreError::TooLarge(size));
         }
-        let unless_taken = !Mutation::AppendCondition.is_on();
-        let put = self
-            .ask(&PutItem {
-                table_name: &self.table,
-                item: Attributes(&item),
-                condition_expression: unless_taken.then_some("attribute_not_exists(pk)"),
-                return_values_on_condition_check_failure: "ALL_OLD",
-                return_consumed_capacity: "INDEXES",
-            })
-            .await;
-        let refused = match put {
-            Ok(done) => {
-                let capacity = done.consumed_capacity.as_ref();
-                self.units.count(Mechanism::Append, true, capacity);
-                return Ok(Appended::Yes);
-            }
-            Err(Refusal::Condition(standing)) => {
-                self.units.count_refused(Mechanism::Append);
-                standing
-            }
-            Err(Refusal::Failed(error)) => return Err(error),
+        let mut put = PutItem::of(&self.table, &item).showing_what_stands();
+        if !Mutation::AppendCondition.is_on() {
+            put = put.only_if("attribute_not_exists(pk)");
+        }
+        let refused = match self.put(Mechanism::Append, put).await? {
+            Written::Yes => return Ok(Appended::Yes),
+            Written::Refused(standing) => standing,
         };
         let standing = match refused {
             Some(item) => read_entry(&item)?,
@@ -211,11 +196,9 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn entry(&self, id: &ThreadId, seq: u64) -> Result<Option<Entry>, StoreError> {
-        let sk = entry_sk(seq);
-        let got = self.item(id.as_str(), &sk, true).await?;
-        self.units
-            .count(Mechanism::LogSearch, false, got.consumed_capacity.as_ref());
-        Ok(got.item.map(|Read(item)| read_entry(&item)).transpose()?)
+        let key = (id.as_str(), &*entry_sk(seq));
+        let got = self.item(Mechanism::LogSearch, key, true).await?;
+        Ok(got.as_ref().map(read_entry).transpose()?)
     }
 
     /// Reads the entries from seq `from` on, ascending, at most `limit`.

@@ -5,9 +5,11 @@ use super::super::item::Item;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Capacity, ConsumedCapacity};
 use data_encoding::BASE64;
+use serde::de::{MapAccess, Visitor};
 use serde::ser::{Error as _, SerializeMap as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::HashMap;
+use std::fmt;
 
 /// A request, its operation and what is answered.
 pub(in crate::store) trait Operation: Serialize {
@@ -69,12 +71,70 @@ pub(in crate::store) struct Page {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(in crate::store) struct PutItem<'a> {
-    pub(in crate::store) table_name: &'a str,
-    pub(in crate::store) item: Attributes<'a>,
+    table_name: &'a str,
+    item: Attributes<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::store) condition_expression: Option<&'static str>,
-    pub(in crate::store) return_values_on_condition_check_failure: &'static str,
-    pub(in crate::store) return_consumed_capacity: &'static str,
+    condition_expression: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression_attribute_names: Option<Pair<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression_attribute_values: Option<Pair<AttributeValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    return_values_on_condition_check_failure: Option<&'static str>,
+    return_consumed_capacity: &'static str,
+}
+
+impl<'a> PutItem<'a> {
+    /// Puts this, whatever is there.
+    pub(in crate::store) fn of(table: &'a str, item: &'a Item) -> Self {
+        Self {
+            table_name: table,
+            item: Attributes(item),
+            condition_expression: None,
+            expression_attribute_names: None,
+            expression_attribute_values: None,
+            return_values_on_condition_check_failure: None,
+            return_consumed_capacity: "INDEXES",
+        }
+    }
+
+    /// Only on this condition.
+    pub(in crate::store) fn only_if(mut self, condition: &'static str) -> Self {
+        self.condition_expression = Some(condition);
+        self
+    }
+
+    /// The condition speaks of one attribute and one value by these names.
+    pub(in crate::store) fn naming(
+        mut self,
+        name: (&'static str, &'static str),
+        value: (&'static str, AttributeValue),
+    ) -> Self {
+        self.expression_attribute_names = Some(Pair(name.0, name.1));
+        self.expression_attribute_values = Some(Pair(value.0, value.1));
+        self
+    }
+
+    /// A refusal is to bring what is there.
+    pub(in crate::store) fn showing_what_stands(mut self) -> Self {
+        self.return_values_on_condition_check_failure = Some("ALL_OLD");
+        self
+    }
+}
+
+/// A map of one.
+struct Pair<Of>(&'static str, Of);
+
+impl Serialize for Pair<&'static str> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map([(self.0, self.1)])
+    }
+}
+
+impl Serialize for Pair<AttributeValue> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map([(self.0, Value(&self.1))])
+    }
 }
 
 impl Operation for PutItem<'_> {
@@ -168,9 +228,25 @@ pub(in crate::store) struct Read(pub(in crate::store) Item);
 
 impl<'de> Deserialize<'de> for Read {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let read = HashMap::<String, Attribute>::deserialize(from)?;
-        let item = read.into_iter().map(|(name, value)| (name, value.into()));
-        Ok(Self(item.collect()))
+        from.deserialize_map(OfItem)
+    }
+}
+
+struct OfItem;
+
+impl<'de> Visitor<'de> for OfItem {
+    type Value = Read;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("an item")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Read, M::Error> {
+        let mut item = Item::with_capacity(16);
+        while let Some((name, value)) = map.next_entry::<String, Attribute>()? {
+            item.insert(name, value.into());
+        }
+        Ok(Read(item))
     }
 }
 

@@ -100,7 +100,9 @@ impl Signer {
 
     async fn derive(&self, moment: &Moment, now: SystemTime) -> Result<Key, BoxError> {
         let nothing = ConfigBag::base();
-        let identity = self.credentials.resolve_identity(&self.components, &nothing);
+        let identity = self
+            .credentials
+            .resolve_identity(&self.components, &nothing);
         let identity = identity.await?;
         let credentials = identity.data::<Credentials>();
         let credentials = credentials.ok_or("an identity without an access key")?;

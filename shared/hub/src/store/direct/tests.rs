@@ -60,11 +60,18 @@ impl HttpClient for Script {
 impl HttpConnector for Script {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         assert_eq!(request.method(), "POST");
-        assert_eq!(request.uri(), "https://dynamodb.eu-central-1.amazonaws.com/");
+        assert_eq!(
+            request.uri(),
+            "https://dynamodb.eu-central-1.amazonaws.com/"
+        );
         let headers = request.headers().iter();
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut arrived = self.arrived.lock().unwrap();
-        let answer = *self.answers.get(arrived.len()).or(self.answers.last()).unwrap();
+        let answer = *self
+            .answers
+            .get(arrived.len())
+            .or(self.answers.last())
+            .unwrap();
         arrived.push(Arrived {
             headers: headers.collect(),
             body: serde_json::from_slice(request.body().bytes().unwrap()).unwrap(),
@@ -99,7 +106,13 @@ fn table(answers: &[Answer]) -> (Store, Client, Script) {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("eu-central-1"))
-        .credentials_provider(Credentials::new("test-id", "test-secret", token, None, "test"))
+        .credentials_provider(Credentials::new(
+            "test-id",
+            "test-secret",
+            token,
+            None,
+            "test",
+        ))
         .http_client(script.clone())
         .timeout_config(
             TimeoutConfig::builder()
@@ -180,11 +193,24 @@ async fn it_sends_what_the_sdk_sends() {
         query.send().await.unwrap();
     }
     let (puts, queries) = (script.arrived(), reads.arrived());
-    let pairs = [(&puts[0], &puts[1]), (&queries[0], &queries[2]), (&queries[1], &queries[3])];
+    let pairs = [
+        (&puts[0], &puts[1]),
+        (&queries[0], &queries[2]),
+        (&queries[1], &queries[3]),
+    ];
     for (ours, theirs) in pairs {
         assert_eq!(ours.body, theirs.body);
-        for header in ["content-type", "x-amz-target", "amz-sdk-request", "x-amz-security-token"] {
-            assert_eq!(ours.headers.get(header), theirs.headers.get(header), "{header}");
+        for header in [
+            "content-type",
+            "x-amz-target",
+            "amz-sdk-request",
+            "x-amz-security-token",
+        ] {
+            assert_eq!(
+                ours.headers.get(header),
+                theirs.headers.get(header),
+                "{header}"
+            );
         }
         for header in ["amz-sdk-invocation-id", "user-agent", "x-amz-date"] {
             assert!(ours.headers.contains_key(header), "{header}");
@@ -202,7 +228,10 @@ async fn it_fails_and_tries_again_as_the_sdk_does() {
         400,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"slow"}"#,
     );
-    let invalid = Says(400, r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"no"}"#);
+    let invalid = Says(
+        400,
+        r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"no"}"#,
+    );
     let late = Says(400, r#"{"__type":"RequestTimeout","Message":"late"}"#);
     let internal = Says(500, r#"{"__type":"InternalServerError"}"#);
     let denied = Says(400, r#"{"__type":"AccessDeniedException","Message":"no"}"#);
@@ -273,7 +302,15 @@ async fn a_refused_put_brings_the_standing_entry() {
     };
     assert_eq!(*found, standing);
     assert_eq!(script.arrived().len(), 1);
-    assert_eq!(store.units().tallies().values().map(|tally| tally.write).sum::<f64>(), 1.0);
+    assert_eq!(
+        store
+            .units()
+            .tallies()
+            .values()
+            .map(|tally| tally.write)
+            .sum::<f64>(),
+        1.0
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,13 +336,16 @@ async fn a_skewed_clock_is_corrected_for_good() {
 
 #[tokio::test]
 async fn units_are_counted() {
-    let page = r#"{"ConsumedCapacity":{"TableName":"hub","CapacityUnits":1.5},"Count":0,"Items":[]}"#;
+    let page =
+        r#"{"ConsumedCapacity":{"TableName":"hub","CapacityUnits":1.5},"Count":0,"Items":[]}"#;
     let put = r#"{"ConsumedCapacity":{"CapacityUnits":2.0,"Table":{"CapacityUnits":1.0}}}"#;
     let (store, ..) = table(&[Answer::Says(200, page), Answer::Says(200, put)]);
     store.load(&thread()).await.unwrap();
     store.append(&thread(), &entry(), EXPIRES).await.unwrap();
     let tallies = store.units().tallies();
-    let tallies = tallies.into_iter().map(|(of, tally)| (of.as_str(), tally.read, tally.write));
+    let tallies = tallies
+        .into_iter()
+        .map(|(of, tally)| (of.as_str(), tally.read, tally.write));
     let expected = [("load", 1.5, 0.0), ("append", 0.0, 1.0), ("arm", 0.0, 1.0)];
     assert_eq!(tallies.collect::<Vec<_>>(), expected);
 }
@@ -322,6 +362,9 @@ fn items_are_read_as_they_were_written_and_foreign_ones_too() {
         "m": {"M": {"n": {"NS": ["1"]}, "s": {"SS": ["x"]}, "bs": {"BS": ["AA=="]}}},
     });
     let shapes::Read(read) = serde_json::from_value(foreign).unwrap();
-    assert_eq!(super::super::item::bytes(&read, "b"), Some([0, 255].as_slice()));
+    assert_eq!(
+        super::super::item::bytes(&read, "b"),
+        Some([0, 255].as_slice())
+    );
     assert_eq!(read.len(), 3);
 }

@@ -128,7 +128,11 @@ mod tests {
     fn what_passes_is_repeated_and_what_lasts_is_not() {
         for (status, code, again) in [
             (400, "ThrottlingException", Some(Again::Throttled)),
-            (400, "ProvisionedThroughputExceededException", Some(Again::Throttled)),
+            (
+                400,
+                "ProvisionedThroughputExceededException",
+                Some(Again::Throttled),
+            ),
             (400, "RequestLimitExceeded", Some(Again::Throttled)),
             (400, "RequestTimeout", Some(Again::Passing)),
             (500, "InternalServerError", Some(Again::Passing)),
@@ -158,7 +162,10 @@ mod tests {
         }
         for (longest, limit) in longest.iter().zip([1, 2, 3, 0]) {
             let limit = limit * SECOND;
-            assert!(*longest <= limit && *longest >= limit.mul_f64(0.8), "{longest:?}");
+            assert!(
+                *longest <= limit && *longest >= limit.mul_f64(0.8),
+                "{longest:?}"
+            );
         }
         let asked = |wait| tries.repeat(1, Again::Throttled, Some(wait));
         assert_eq!(asked(2 * SECOND), Some((2 * SECOND, 5)));

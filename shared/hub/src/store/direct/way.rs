@@ -17,7 +17,9 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient as _, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::runtime_components::{GetIdentityResolver as _, RuntimeComponents};
+use aws_smithy_runtime_api::client::runtime_components::{
+    GetIdentityResolver as _, RuntimeComponents,
+};
 use aws_smithy_types::config_bag::ConfigBag;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,7 +58,7 @@ impl Way {
     pub(super) async fn of(client: &Client, table: &str) -> Result<Self, StoreError> {
         let finder = Finder::default();
         let stopped = client
-            .get_item()
+            .update_item()
             .table_name(table)
             .key("pk", AttributeValue::S(String::new()))
             .customize()
@@ -69,16 +71,20 @@ impl Way {
         };
         match (found, stopped) {
             (Some(way), _) => Ok(way),
-            (None, Err(error)) => Err(StoreError::of("GetItem", &error)),
+            (None, Err(error)) => Err(StoreError::of("UpdateItem", &error)),
             (None, Ok(_)) => Err(StoreError::Failed {
-                operation: "GetItem",
+                operation: "UpdateItem",
                 code: "construction".to_owned(),
                 message: String::new(),
             }),
         }
     }
 
-    fn read(url: &str, components: &RuntimeComponents, config: &ConfigBag) -> Result<Self, BoxError> {
+    fn read(
+        url: &str,
+        components: &RuntimeComponents,
+        config: &ConfigBag,
+    ) -> Result<Self, BoxError> {
         let (scheme, rest) = url.split_once("://").ok_or("no URL")?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let usual = if scheme == "https" { ":443" } else { ":80" };
