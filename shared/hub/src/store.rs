@@ -13,7 +13,7 @@
 //! | [`poison`] | webhooks that could not be used |
 //! | [`records`] | idempotency keys, tokens, settings |
 //! | `seats` | the seats of the hub's own agents |
-//! | `direct` | the requests that every message costs, without the SDK's layers |
+//! | `direct` | reading a thread, reading and putting items: without the SDK's layers |
 //! | [`units`] | consumed capacity by mechanism |
 
 mod checkpoint;
