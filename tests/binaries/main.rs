@@ -6,7 +6,7 @@
 //! | `stage` | an emulator with functions, and what they speak to |
 //! | `samples` | every sample of `events/` does what it is a sample of |
 //! | `hostile` | what is no event, no JSON, too large; panics |
-//! | `journey` | a customer, the hub, the bot, and back; what policies allow |
+//! | `journey` | a customer, the hub, the bot, and back |
 //! | `alarms` | every alarm of the template rings once |
 //! | `past` | what happened some time ago |
 //! | `packaging` | what cargo-lambda would take for a function |
