@@ -11,6 +11,7 @@
 //! | `past` | what happened some time ago |
 //! | `packaging` | what cargo-lambda would take for a function |
 //! | `rights` | what each function asks of AWS, and its policy |
+//! | `stacks` | two stacks in one account, the dashboard |
 //!
 //! Where cargo-lambda is not installed, the tests that need it say that they are
 //! skipped; `tests/run` installs it.
@@ -22,4 +23,5 @@ mod packaging;
 mod past;
 mod rights;
 mod samples;
+mod stacks;
 mod stage;
