@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::http::StatusCode;
 use baton_hub::store::Loaded;
+use baton_local::engine::Faults;
 use baton_simulators::bot::{BotConfig, SampleBot};
 use baton_simulators::serving::{Served, serve};
 use baton_tests::built;
@@ -20,6 +21,15 @@ pub(crate) struct Stage {
 impl Stage {
     /// Builds the functions and attaches these. Nothing where there is no emulator.
     pub(crate) async fn set(parties: &Parties, functions: &[&str]) -> Option<Self> {
+        Self::with(parties, None, functions).await
+    }
+
+    /// The same, with functions that see the table through these faults.
+    pub(crate) async fn with(
+        parties: &Parties,
+        faults: Option<Arc<dyn Faults>>,
+        functions: &[&str],
+    ) -> Option<Self> {
         let Some(program) = Emulator::program() else {
             println!("SKIPPED: cargo-lambda is not installed (tests/run installs it)");
             return None;
@@ -27,7 +37,7 @@ impl Stage {
         let binaries = built::functions(&[]).expect("the functions can be built");
         let mut emulator = Emulator::start(&program).expect("the emulator starts");
         let calls = emulator.calls();
-        let scene = Scene::set(parties, Arc::new(calls.clone()))
+        let scene = Scene::with(parties, "", faults, Arc::new(calls.clone()))
             .await
             .expect("the scene can be set");
         for function in functions {

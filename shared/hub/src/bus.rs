@@ -1,6 +1,7 @@
 //! The event bus.
 
 use crate::facts::Fact;
+use crate::metrics::{self, Count};
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use std::collections::{HashSet, VecDeque};
@@ -16,6 +17,9 @@ const BYTES_A_REQUEST: usize = 240 * 1024;
 const TRIES: u32 = 3;
 /// The source of every event of the hub.
 pub const SOURCE: &str = "baton";
+
+/// The event that says that a platform has switched a webhook off.
+pub const WEBHOOK_OFF: &str = "webhook.disabled";
 
 /// How many events are remembered as taken. A batch of the stream has at most some
 /// hundred entries of a few events each.
@@ -192,6 +196,11 @@ impl Bus {
     /// # Errors
     /// Which ones were not taken in the end.
     pub async fn put(&self, events: &[BusEvent]) -> Result<(), NotTaken> {
+        // The operator hears of it even while the bus is down.
+        let is_off = |event: &&BusEvent| event.detail_type == WEBHOOK_OFF;
+        for _ in events.iter().filter(is_off) {
+            metrics::count(Count::WebhookOff);
+        }
         self.taken
             .put(events, |places| self.request(events, places))
             .await

@@ -12,6 +12,7 @@
 //! | [`publish`], [`facts`], [`bus`] | from the stream: the bus, rows, directory |
 //! | [`sweep`] | everything that is due |
 //! | [`deliver`], [`calls`] | outbound work off the queue, the HTTP client |
+//! | [`metrics`] | counts of what happened, for those who run it |
 
 pub mod api;
 pub mod bus;
@@ -23,6 +24,7 @@ pub mod deliver;
 pub mod facts;
 pub mod id_key;
 pub mod inbound;
+pub mod metrics;
 pub mod poison;
 pub mod publish;
 mod rates;

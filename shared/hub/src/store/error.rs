@@ -1,6 +1,7 @@
 //! What can go wrong with the table.
 
 use super::codec::Unreadable;
+use crate::metrics;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// The table could not be read or written.
@@ -44,6 +45,7 @@ impl StoreError {
     where
         E: ProvideErrorMetadata,
     {
+        metrics::count(metrics::Count::StorageErrors);
         let transport = match error {
             SdkError::ConstructionFailure(_) => "construction",
             SdkError::TimeoutError(_) => "timeout",
