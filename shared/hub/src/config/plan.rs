@@ -379,11 +379,13 @@ mod tests {
             .unwrap();
             if let Some(written) = made.written.clone() {
                 if let Some(secrets) = written.secrets {
-                    // In between the old document reads the new secrets.
+                    let readable = |secrets: &str| {
+                        let document = self.document.as_deref();
+                        document.is_none_or(|document| from_document(document, secrets).is_ok())
+                    };
+                    // In between the old document is read with the new secrets.
+                    assert!(readable(&secrets) || !readable(&self.secrets));
                     self.secrets = secrets;
-                    if let Some(document) = &self.document {
-                        from_document(document, &self.secrets).unwrap();
-                    }
                 }
                 self.document = Some(written.document);
                 from_document(self.document.as_deref().unwrap(), &self.secrets).unwrap();
