@@ -11,7 +11,8 @@
 //! | [`rows`] | conversation rows and the index of open ones |
 //! | [`directory`] | other names of a thread |
 //! | [`poison`] | webhooks that could not be used |
-//! | [`records`] | idempotency keys, tokens, settings |
+//! | [`records`] | idempotency keys, tokens |
+//! | [`settings`] | the settings document, its changes, webhooks as last seen |
 //! | `seats` | the seats of the hub's own agents |
 //! | `direct` | reading a thread, reading and putting items: without the SDK's layers |
 //! | [`units`] | consumed capacity by mechanism |
@@ -28,6 +29,7 @@ pub mod poison;
 pub mod records;
 pub mod rows;
 mod seats;
+pub mod settings;
 pub mod units;
 
 pub use error::StoreError;

@@ -11,6 +11,7 @@
 //! | [`outbound`] | pending work to requests |
 //! | [`answer`] | answers to outcomes |
 //! | [`readback`] | what became of a send whose answer was lost |
+//! | [`webhooks`] | the organization's webhooks: registered, compared, changed |
 //! | [`face`] | Gladly's own API as the hub serves it to bots |
 
 pub mod answer;
@@ -20,6 +21,7 @@ pub mod inbound;
 pub mod limits;
 pub mod outbound;
 pub mod readback;
+pub mod webhooks;
 
 pub use answer::{Answer, Operation, classify};
 pub use auth::{WebhookAuth, verify_any};
