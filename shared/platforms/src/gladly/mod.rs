@@ -12,6 +12,7 @@
 //! | [`answer`] | answers to outcomes |
 //! | [`readback`] | what became of a send whose answer was lost |
 //! | [`history`] | what webhooks told, or would have told |
+//! | [`webhooks`] | the organization's webhooks: registered, compared, changed |
 //! | [`face`] | Gladly's own API as the hub serves it to bots |
 
 pub mod answer;
@@ -22,6 +23,7 @@ pub mod inbound;
 pub mod limits;
 pub mod outbound;
 pub mod readback;
+pub mod webhooks;
 
 pub use answer::{Answer, Operation, classify};
 pub use auth::{WebhookAuth, verify_any};

@@ -48,7 +48,8 @@ pub struct GladlyConfig {
     pub delivery_order: DeliveryOrder,
     /// Webhooks an organization may have: 20.
     pub max_webhooks: usize,
-    /// Whether webhooks may point to plain `http`. The real one insists on HTTPS.
+    /// Whether webhooks may point to plain `http` on this machine or below `.test`. The
+    /// real one insists on HTTPS.
     pub http_webhooks: bool,
     /// How far the Events API is behind: up to 15,000 ms.
     pub events_behind_ms: i64,
