@@ -5,6 +5,7 @@ mod bus;
 mod conversation;
 mod crash;
 mod deadlines;
+mod doctor;
 mod gate;
 mod handover;
 mod hostile;

@@ -145,14 +145,20 @@ impl World {
     async fn check(&self, change: impl FnOnce(&mut State)) {
         let core = &self.running.hub.core;
         let (store, now) = (&core.store, core.clock.now());
-        store.arm_checkup(CONNECTION, now).await.expect("it is armed");
+        store
+            .arm_checkup(CONNECTION, now)
+            .await
+            .expect("it is armed");
         let kept = store.checkup(CONNECTION).await.expect("it can be read");
         let kept = kept.expect("it is armed");
         let mut state = State::read(&kept.data);
         change(&mut state);
         let data = state.to_json();
         let moved = store.keep_checkup(CONNECTION, kept.due, &data, now).await;
-        assert!(moved.expect("the table can be written"), "nobody checks now");
+        assert!(
+            moved.expect("the table can be written"),
+            "nobody checks now"
+        );
         let due = now.seconds_up();
         self.until("the check", async || {
             let kept = core.store.checkup(CONNECTION).await;
@@ -233,7 +239,10 @@ impl World {
             assert_eq!(self.told(name), texts, "{name}");
         }
         let violations = self.gladly.violations();
-        assert!(violations.is_empty(), "the platform complains: {violations:#?}");
+        assert!(
+            violations.is_empty(),
+            "the platform complains: {violations:#?}"
+        );
     }
 
     fn on_bus(&self, name: &str) -> Vec<Value> {
@@ -250,10 +259,16 @@ impl World {
         self.look().await;
         assert!(self.state().await.on_at.is_some(), "it is on");
         self.until("the bot has heard all", async || {
-            ["ada", "bob", "dora"].iter().all(|name| self.told(name).len() == 1)
+            ["ada", "bob", "dora"]
+                .iter()
+                .all(|name| self.told(name).len() == 1)
         })
         .await;
-        self.running.hub.caught_up().await.expect("the stream is read");
+        self.running
+            .hub
+            .caught_up()
+            .await
+            .expect("the stream is read");
         self.gate.close(true);
         for number in 1..=3 {
             self.write("ada", &format!("silent {number} by ada while it fails"));
@@ -283,7 +298,9 @@ async fn a_webhook_that_was_switched_off_is_repaired_and_nothing_is_lost_or_doub
     assert_eq!(repaired.len(), 1);
     assert_eq!(repaired[0]["detail"]["data"]["by"], "hub");
     world.pass(1).await;
-    world.nothing_is_lost_or_doubled(&["ada", "bob", "dora"]).await;
+    world
+        .nothing_is_lost_or_doubled(&["ada", "bob", "dora"])
+        .await;
 
     // A retry that was on its way comes after all, as an event that nobody has seen.
     let sessions = world.gladly.sessions_of("ada");
@@ -305,8 +322,15 @@ async fn a_webhook_that_was_switched_off_is_repaired_and_nothing_is_lost_or_doub
 
     // Nobody knew of Carl's session until it speaks again.
     world.write("carl", "silent second of carl");
-    world.until("carl is heard", async || world.told("carl").len() == 1).await;
-    world.running.hub.caught_up().await.expect("the stream is read");
+    world
+        .until("carl is heard", async || world.told("carl").len() == 1)
+        .await;
+    world
+        .running
+        .hub
+        .caught_up()
+        .await
+        .expect("the stream is read");
     for passes in 2..=3 {
         let now = world.running.hub.core.clock.now();
         let soon = |state: &mut State| {
@@ -318,12 +342,16 @@ async fn a_webhook_that_was_switched_off_is_repaired_and_nothing_is_lost_or_doub
         world.pass(passes).await;
     }
     assert_eq!(world.state().await.gap, None, "it is filled");
-    world.until("all of carl", async || world.told("carl").len() == 2).await;
+    world
+        .until("all of carl", async || world.told("carl").len() == 2)
+        .await;
     let (mut ids, mut logged) = (world.written("carl").0, world.logged("carl").await);
     ids.sort();
     logged.sort();
     assert_eq!(logged, ids, "late, but there, and once");
-    world.nothing_is_lost_or_doubled(&["ada", "bob", "dora"]).await;
+    world
+        .nothing_is_lost_or_doubled(&["ada", "bob", "dora"])
+        .await;
 }
 
 #[tokio::test]
@@ -340,6 +368,56 @@ async fn where_the_events_api_tells_what_customers_said_new_sessions_are_found_a
     world
         .nothing_is_lost_or_doubled(&["ada", "bob", "carl", "dora"])
         .await;
+}
+
+#[tokio::test]
+async fn what_is_fetched_while_it_also_comes_is_there_once() {
+    let world = World::new("repair-race", GladlyConfig::default(), true).await;
+    world.write("eve", "silent hello from eve");
+    world.look().await;
+    world
+        .until("eve is heard", async || world.told("eve").len() == 1)
+        .await;
+    world
+        .running
+        .hub
+        .caught_up()
+        .await
+        .expect("the stream is read");
+    world.gate.close(true);
+    for number in 1..=20 {
+        world.write("eve", &format!("silent {number} by eve"));
+    }
+    world.switched_off().await;
+    world.gate.close(false);
+    // Retries of the platform, under ids of events that nobody has seen, while the same
+    // messages are fetched.
+    let session = world.gladly.sessions_of("eve").remove(0);
+    let (ids, texts) = world.written("eve");
+    let retries = async {
+        for (number, (id, text)) in ids.iter().zip(&texts).enumerate().skip(1) {
+            let event = format!("late-{number}");
+            let late = message_event(&event, &session.session_id, id, text, &now_iso());
+            let url = format!("{}/webhooks/gladly/gladly-main", world.gate.url());
+            let request = reqwest::Client::new().post(url).body(late);
+            let request = request.basic_auth("webhook-user", Some("test-secret-webhook"));
+            let answer = request.send().await.expect("an answer");
+            assert_eq!(answer.status(), 200);
+        }
+    };
+    let repair = async {
+        world.look().await;
+        world.pass(1).await;
+    };
+    tokio::join!(repair, retries);
+    let sorted = |mut list: Vec<String>| {
+        list.sort();
+        list
+    };
+    assert_eq!(sorted(world.logged("eve").await), sorted(ids));
+    let told = async || world.told("eve").len() >= texts.len();
+    world.until("eve is heard", told).await;
+    assert_eq!(sorted(world.told("eve")), sorted(texts.clone()));
 }
 
 #[tokio::test]
@@ -386,8 +464,13 @@ async fn where_repairing_is_not_allowed_it_is_told_and_the_gap_filled_once_someb
     enabled.expect("its PING is answered");
     world.look().await;
     world.pass(1).await;
-    world.nothing_is_lost_or_doubled(&["ada", "bob", "dora"]).await;
-    assert_eq!(world.on_bus("webhook.repaired")[0]["detail"]["data"]["by"], "platform");
+    world
+        .nothing_is_lost_or_doubled(&["ada", "bob", "dora"])
+        .await;
+    assert_eq!(
+        world.on_bus("webhook.repaired")[0]["detail"]["data"]["by"],
+        "platform"
+    );
 }
 
 #[tokio::test]
@@ -402,8 +485,27 @@ async fn a_connection_is_checked_each_day_and_the_bus_is_told() {
     let last = &checked.last().expect("it was told")["detail"]["data"];
     assert_eq!(last["errors"], 0, "{last}");
     assert_eq!(world.on_bus("connection.unhealthy"), [] as [Value; 0]);
+    // A look when all is well: what it costs, every five minutes. (6 write units, 1 read.)
+    world.look().await;
+    let units = world.running.hub.core.store.units();
+    let before = units.tallies()[&Mechanism::Checkup];
+    let core = &world.running.hub.core;
+    let kept = core.store.checkup(CONNECTION).await.expect("it is kept");
+    let due = Timestamp(kept.expect("it is armed").due * 1_000);
+    assert!(
+        due.since(core.clock.now()) > 200_000,
+        "not before five minutes"
+    );
+    world.look().await;
+    let after = units.tallies()[&Mechanism::Checkup];
+    // Making it due, and waiting for it, is the test's.
+    let (write, calls) = (after.write - before.write, after.calls - before.calls);
+    assert!(write <= 10.0, "{write} write units in {calls} requests");
     world.bot.configure(|bot| bot.dead = true);
     world.check(examine).await;
     let ill = world.on_bus("connection.unhealthy");
-    assert_eq!(ill[0]["detail"]["data"]["findings"][0]["code"], "bot_refuses");
+    assert_eq!(
+        ill[0]["detail"]["data"]["findings"][0]["code"],
+        "bot_refuses"
+    );
 }

@@ -137,7 +137,7 @@ impl Checkup {
             Task::Examine => self.examine(settings, connection, &mut state).await,
         };
         self.tell(connection, news).await;
-        let next = state.due();
+        let next = state.due().max(core.clock.now());
         core.store
             .keep_checkup(&connection.id, claimed, &state.to_json(), next)
             .await?;
