@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod operator;
 mod poison;
 mod private;
@@ -71,6 +72,15 @@ enum Command {
         #[arg(long, value_name = "FILE", hide = true, conflicts_with = "file")]
         config: Option<PathBuf>,
     },
+    /// Looks for what is wrong, and says what to do about it.
+    Doctor {
+        /// The data folder of the running hub.
+        #[arg(long, default_value = ".baton")]
+        data: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Shows webhooks that could not be used, and has them taken in after a fix.
     Poison {
         #[command(subcommand)]
@@ -102,6 +112,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Serve(options)) => serve::run(options.into()).await,
         Some(Command::Demo) => demo::run().await,
         Some(Command::Timeline { id, data }) => timeline::run(&id, &data).await,
+        Some(Command::Doctor { data, json }) => doctor::run(&data, json).await,
         Some(Command::Poison { command, data }) => poison::run(command, &data).await,
         Some(Command::Check { file, config }) => check::run(&config.unwrap_or(file)),
         Some(Command::Token {

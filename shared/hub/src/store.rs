@@ -9,15 +9,19 @@
 //! | `checkpoint` | its checkpoint: the state, and the time of the next look |
 //! | [`due`] | everything that must happen later, and the sweep's lease |
 //! | [`rows`] | conversation rows and the index of open ones |
+//! | [`checkups`] | when each connection is checked, and what was found last |
 //! | [`directory`] | other names of a thread |
 //! | [`poison`] | webhooks that could not be used |
+//! | [`description`] | how the table is set up, for the operator |
 //! | [`records`] | idempotency keys, tokens, settings |
 //! | `seats` | the seats of the hub's own agents |
 //! | `direct` | reading a thread, reading and putting items: without the SDK's layers |
 //! | [`units`] | consumed capacity by mechanism |
 
 mod checkpoint;
+pub mod checkups;
 pub mod codec;
+pub mod description;
 mod direct;
 pub mod directory;
 pub mod due;

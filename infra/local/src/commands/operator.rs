@@ -1,7 +1,7 @@
 //! The operator's way to a running hub: a socket in its private data folder. Whoever
 //! can open it may read the data file as well, so it asks for nothing more.
 
-use super::poison;
+use super::{doctor, poison};
 use axum::extract::{Path as UrlPath, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -44,6 +44,7 @@ pub(super) fn listen(folder: &Path, core: &Core) -> Result<(), String> {
     let router = Router::new()
         .route("/tokens", post(keep_token))
         .route("/timelines/{id}", get(timeline))
+        .merge(doctor::routes())
         .merge(poison::routes())
         .with_state(core.clone());
     tokio::spawn(async move {

@@ -351,6 +351,7 @@ fn settings(gladly: &GladlySim, spans: Spans, random: &mut Random) -> Settings {
         policy,
         text_on_bus: false,
         keep_messages: 90 * baton_domain::time::DAY,
+        repair_webhook: true,
     };
     let endpoint = Endpoint {
         id: ENDPOINT.to_owned(),

@@ -122,6 +122,32 @@ impl Store {
         Ok(matches!(written, Written::Yes))
     }
 
+    /// A conversation's row, as it was some milliseconds ago.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn row(
+        &self,
+        connection: &str,
+        conversation: &ConversationId,
+        opened_at: Timestamp,
+    ) -> Result<Option<Row>, StoreError> {
+        let shard = conversation.thread().shard(SHARDS);
+        let got = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PK, s(row_pk(connection, &day_of(opened_at), shard)))
+            .key(SK, s(moment_sk(opened_at, &conversation.to_string())))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("GetItem", &error))?;
+        self.units
+            .count(Mechanism::Read, false, got.consumed_capacity());
+        Ok(got.item().and_then(read_row))
+    }
+
     /// Open conversations of a connection held by this kind, the longest first.
     ///
     /// # Errors
