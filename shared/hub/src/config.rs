@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `check` (feature `config`) | the text, with every mistake at once |
 //! | `render` (feature `config`) | mistakes as a terminal shows them |
+//! | `plan` | what applying settings will change, and what it writes |
 //! | `document` | the form that is kept in the table, and the secrets beside it |
 //!
 //! Lambda functions never see TOML: `baton apply` checks it and stores what
@@ -49,6 +50,7 @@
 //! | `connection.timers.queue_limit` | none | hub's own desk: `{ after = "10m", then = "bot" }`, `then` is `bot`, `notify` or `inbox` with `inbox = "..."` |
 
 mod document;
+mod plan;
 
 #[cfg(feature = "config")]
 mod address;
@@ -79,7 +81,8 @@ mod timers;
 #[cfg(feature = "config")]
 mod tests;
 
-pub use document::{BadDocument, from_document, to_document};
+pub use document::{BadDocument, from_document, revision_of, to_document};
+pub use plan::{Field, How, Item, Plan, Written, plan};
 
 #[cfg(feature = "config")]
 pub use check::{CheckContext, Checked, check};
