@@ -79,6 +79,7 @@ impl Moto {
             child,
             url: format!("http://127.0.0.1:{port}"),
         };
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::new();
         let end = tokio::time::Instant::now() + SOON;
         loop {
