@@ -33,6 +33,7 @@
 //! | `connection.default_inbox` | none | where a handoff without a target goes |
 //! | `connection.desk` | `platform` | where agents work: `platform`, or `none` |
 //! | `connection.text_on_bus` | `false` | whether bus events carry message text |
+//! | `connection.repair_webhook` | `true` | whether a webhook that the platform switched off is switched on again |
 //! | `connection.keep_messages` | `90d` | how long messages are kept, at least `8d` |
 //! | `connection.secrets.agent_email`, `.api_token` | required | Gladly's API user and token |
 //! | `connection.bot.url` | required | where the bot is told, `http` or `https` |

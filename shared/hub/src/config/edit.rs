@@ -268,6 +268,7 @@ mod tests {
             policy: Policy::gladly(Some("inbox_1".to_owned())),
             text_on_bus: false,
             keep_messages: 90 * DAY,
+            repair_webhook: true,
         };
         let both = [connection("shop", "app_1"), connection("help", "app_2")];
         let settings = Settings {

@@ -344,6 +344,7 @@ mod tests {
             policy: Policy::gladly(Some("inbox_1".to_owned())),
             text_on_bus: false,
             keep_messages: 700_000_000,
+            repair_webhook: true,
         };
         Settings {
             endpoints: [(endpoint.id.clone(), endpoint)].into(),

@@ -35,20 +35,10 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn listed(&self, digest: &str) -> Result<Option<Listed>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(format!("dir#{digest}")))
-            .key(SK, s(DIRECTORY_SK))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Directory, false, got.consumed_capacity());
-        Ok(got.item().and_then(|item| {
+        let pk = format!("dir#{digest}");
+        let key = (&*pk, DIRECTORY_SK);
+        let got = self.item(Mechanism::Directory, key, true).await?;
+        Ok(got.as_ref().and_then(|item| {
             Some(Listed {
                 thread: ThreadId::parse(text(item, THREAD)?).ok()?,
                 connection: text(item, "cn")?.to_owned(),

@@ -97,6 +97,13 @@ pub(in crate::config) struct ConnectionForm {
     text_on_bus: bool,
     /// Milliseconds.
     pub(in crate::config) keep_messages: i64,
+    #[serde(default = "on")]
+    repair_webhook: bool,
+}
+
+/// What a setting is in documents that are older than it.
+fn on() -> bool {
+    true
 }
 
 #[derive(Serialize, Deserialize)]
@@ -135,6 +142,7 @@ impl ConnectionForm {
             policy: PolicyForm::of(&connection.policy),
             text_on_bus: connection.text_on_bus,
             keep_messages: connection.keep_messages,
+            repair_webhook: connection.repair_webhook,
         }
     }
 
@@ -154,6 +162,7 @@ impl ConnectionForm {
             policy: self.policy.into_policy(),
             text_on_bus: self.text_on_bus,
             keep_messages: self.keep_messages,
+            repair_webhook: self.repair_webhook,
             id: self.id,
         })
     }
