@@ -319,3 +319,132 @@ async fn dead_letters_say_what_they_are_and_go() {
     assert_eq!(list, "There are no dead letters.\n");
     assert_eq!(std::fs::read_to_string(&file).expect("the file"), "");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_admin_changes_a_connection_over_the_api_by_its_revision() {
+    let mut shop = Shop::new("api").await;
+    let (ok, _) = shop.apply(&["--yes", "--by", "ada"]);
+    assert!(ok);
+    shop.hub.start().await;
+    let (admin, reader) = (shop.token("admin"), shop.token("reader"));
+    let path = "/v1/connections/shop-chat";
+    assert_eq!(shop.ask(&format!("{path}/settings"), &reader).await.0, 403);
+    let (status, read) = shop.ask(&format!("{path}/settings"), &admin).await;
+    assert_eq!(status, 200, "{read}");
+    assert!(
+        !read.to_string().contains("test-"),
+        "no secret is shown: {read}"
+    );
+    let revision = read["revision"].as_str().expect("a revision").to_owned();
+    let send = async |method: reqwest::Method, revision: Option<&str>, form: &Value| {
+        let mut request = reqwest::Client::new()
+            .request(method, shop.hub.url() + path)
+            .bearer_auth(&admin)
+            .header("content-type", "application/json")
+            .body(form.to_string());
+        if let Some(revision) = revision {
+            request = request.header("if-match", format!("\"{revision}\""));
+        }
+        let answer = request.send().await.expect("it answers");
+        let status = answer.status().as_u16();
+        let text = answer.text().await.expect("a body");
+        let body: Value = serde_json::from_str(&text).expect("JSON");
+        (status, body)
+    };
+    let put = reqwest::Method::PUT;
+    let mut form = read["connection"].clone();
+    form["policy"]["timers"]["bot_owes"] = 45_000.into();
+    assert_eq!(send(put.clone(), None, &form).await.0, 400);
+    let (status, changed) = send(put.clone(), Some(&revision), &form).await;
+    assert_eq!(status, 200, "{changed}");
+    assert_eq!(changed["changed"], serde_json::json!(["timers.bot_owes"]));
+    let (_, connection) = shop.ask(path, &admin).await;
+    assert_eq!(connection["timers"]["bot_owes_s"], 45);
+
+    // bites: the last one wins.
+    let (status, stale) = send(put.clone(), Some(&revision), &form).await;
+    assert_eq!(status, 412, "{stale}");
+    let present = changed["revision"].as_str().expect("a revision");
+    assert!(
+        stale["detail"]
+            .as_str()
+            .is_some_and(|it| it.contains(present))
+    );
+    // bites: an admin's token that has the credentials sent elsewhere.
+    let mut elsewhere = form.clone();
+    elsewhere["base_url"] = "https://evil.example".into();
+    let (status, refused) = send(put, Some(present), &elsewhere).await;
+    assert_eq!(status, 400, "{refused}");
+
+    let (status, list) = shop.ask(&format!("{path}/changes"), &admin).await;
+    assert_eq!(status, 200, "{list}");
+    let who: Vec<_> = list["changes"]
+        .as_array()
+        .expect("changes")
+        .iter()
+        .map(|change| (change["by"].as_str(), change["through"].as_str()))
+        .collect();
+    assert_eq!(
+        who,
+        [(Some("admin"), Some("api")), (Some("ada"), Some("apply"))]
+    );
+    assert_eq!(shop.ask(&format!("{path}/changes"), &reader).await.0, 403);
+
+    // What was changed over the API is a difference to the file.
+    let (ok, plan) = shop.apply(&["--dry-run"]);
+    assert!(ok && plan.contains("timers.bot_owes: 45s -> 60s"), "{plan}");
+
+    let (status, _) = send(reqwest::Method::DELETE, Some(present), &Value::Null).await;
+    assert_eq!(status, 200);
+    assert_eq!(shop.ask(path, &admin).await.0, 404);
+}
+
+/// What a plan was made on must still stand when it is carried out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_somebody_overtook_is_not_carried_out() {
+    let mut shop = Shop::new("conflict").await;
+    let (ok, _) = shop.apply(&["--yes"]);
+    assert!(ok);
+    shop.hub.start().await;
+    let standing = operate(&shop, "GET", "/settings", "").await.1;
+    let standing: Value = serde_json::from_str(&standing).expect("JSON");
+    shop.edit(
+        "preset = \"gladly\"",
+        "preset = \"gladly\"\nbot_owes = \"45s\"",
+    );
+    let (ok, told) = shop.apply(&["--yes"]);
+    assert!(ok, "{told}");
+    let late = serde_json::json!({
+        "was": standing["document"], "secrets_held": standing["secrets_held"],
+        "secrets": "{}", "document": "{\"schema\":1}",
+        "change": {"at": 0, "by": "ben", "through": "apply", "revision": "", "items": []},
+    });
+    let (status, words) = operate(&shop, "PUT", "/settings", &late.to_string()).await;
+    assert_eq!(status, 409, "{words}");
+    assert!(words.contains("nothing was written"), "{words}");
+    let secrets = std::fs::read_to_string(shop.hub.folder.join("data/secrets.json"));
+    assert!(
+        secrets
+            .expect("the file")
+            .contains("connection/shop-chat/api_token")
+    );
+}
+
+/// Asks the running hub by its operator's socket.
+async fn operate(shop: &Shop, method: &str, path: &str, body: &str) -> (u16, String) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let socket = shop.hub.folder.join("data/operator.sock");
+    let mut stream = tokio::net::UnixStream::connect(socket)
+        .await
+        .expect("it runs");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: operator\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|it| it.parse().ok());
+    (status.expect("a status"), body.to_owned())
+}

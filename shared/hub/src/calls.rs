@@ -1,6 +1,7 @@
 //! The one outbound HTTP client: platforms and bots are called through it.
 
 use crate::clock::Clock;
+use crate::metrics;
 use crate::rates::{CHANCES, Rates, Sign};
 use baton_domain::Timestamp;
 use baton_domain::time::SECOND;
@@ -25,6 +26,8 @@ pub struct Calls {
     sandboxes: u32,
     pub(crate) clock: Clock,
     speeds: Speeds,
+    /// As whose its calls are counted.
+    party: &'static str,
 }
 
 /// What carries a request to its receiver in place of a socket. Whatever it fails with is
@@ -215,6 +218,17 @@ impl Calls {
             sandboxes: concurrency,
             clock,
             speeds: Speeds::default(),
+            party: "other",
+        }
+    }
+
+    /// The same client, its calls counted as such to this kind of party: a platform's
+    /// name, or `bot`.
+    #[must_use]
+    pub fn to(&self, party: &'static str) -> Self {
+        Self {
+            party,
+            ..self.clone()
         }
     }
 
@@ -282,7 +296,10 @@ impl Calls {
         let began = self.clock.now();
         let answered = self.make(base, call, credentials, timeout).await;
         let ended = self.clock.now();
-        self.speeds.note(base, ended.since(began), timeout, ended);
+        let took = ended.since(began);
+        self.speeds.note(base, took, timeout, ended);
+        let status = answered.as_ref().ok().map(|answer| answer.status);
+        metrics::called(self.party, status, took, took > SLOW);
         answered
     }
 

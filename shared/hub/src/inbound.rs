@@ -7,6 +7,7 @@
 mod gladly;
 
 use crate::core::{Core, RunError};
+use crate::metrics::{self, Count};
 use crate::settings::{Platform, Settings};
 use crate::store::StoreError;
 use crate::store::poison::{POISON_LIMIT, Poison};
@@ -121,6 +122,7 @@ impl Core {
         let nonce = self.clock.token(5);
         match self.store.put_poison(&poison, &nonce).await {
             Ok(id) => {
+                metrics::count(Count::Poison);
                 tracing::warn!(endpoint = %webhook.endpoint, bytes = poison.length, problem, %id, "a webhook was kept as poison");
                 Reception::Accepted("poison")
             }

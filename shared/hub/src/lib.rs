@@ -14,6 +14,7 @@
 //! | [`sweep`] | everything that is due |
 //! | [`doctor`], [`checkup`] | what is wrong and what to do about it, and repairing it |
 //! | [`deliver`], [`calls`] | outbound work off the queue, the HTTP client |
+//! | [`metrics`] | counts of what happened, for those who run it |
 
 pub mod api;
 pub mod bus;
@@ -27,6 +28,7 @@ pub mod doctor;
 pub mod facts;
 pub mod id_key;
 pub mod inbound;
+pub mod metrics;
 pub mod poison;
 pub mod publish;
 mod rates;

@@ -1,6 +1,6 @@
 //! What the bus is told of a connection's checks.
 
-use crate::bus::BusEvent;
+use crate::bus::{BusEvent, UNHEALTHY, WEBHOOK_OFF};
 use crate::doctor::{Finding, Severity};
 use crate::facts::{FACTS_VERSION, iso};
 use baton_domain::Timestamp;
@@ -33,8 +33,8 @@ impl News {
     fn name(&self) -> &'static str {
         match self {
             Self::Checked(_) => "connection.checked",
-            Self::Unhealthy(_) => "connection.unhealthy",
-            Self::Disabled { .. } => "webhook.disabled",
+            Self::Unhealthy(_) => UNHEALTHY,
+            Self::Disabled { .. } => WEBHOOK_OFF,
             Self::Repaired { .. } => "webhook.repaired",
         }
     }

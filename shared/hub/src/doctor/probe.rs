@@ -185,7 +185,8 @@ impl Doctor {
             user: connection.api_user.clone(),
             password: connection.api_token.reveal().to_owned(),
         };
-        self.calls.call(base, call, Some(&credentials), takes).await
+        let calls = self.calls.to("gladly");
+        calls.call(base, call, Some(&credentials), takes).await
     }
 
     /// Looks at what every connection needs.

@@ -115,7 +115,11 @@ fn only_who_needs_it_reaches_bus_queue_stream_and_secrets() {
         who("dynamodb:GetRecords", "Table.StreamArn"),
         ["publish", "relay"]
     );
-    assert_eq!(who("secretsmanager:GetSecretValue", "IdKey"), ALL);
+    // Who computes a name that it was not given.
+    assert_eq!(
+        who("secretsmanager:GetSecretValue", "IdKey"),
+        ["control", "conversations", "gladly", "publish", "sweep"]
+    );
     assert_eq!(who("secretsmanager:GetSecretValue", "Secret"), ALL);
     for function in &template.functions {
         let bus = function.environment.contains_key("BATON_BUS");
