@@ -183,7 +183,7 @@ async fn play(
         random: Mutex::new(stage.random("bus")),
         taken: Mutex::default(),
     });
-    let functions: Arc<dyn Functions> = Arc::new(fleet.from_afar());
+    let functions: Arc<dyn Functions> = Arc::new(fleet.far_view());
     let bus = LocalBus::new(
         "baton",
         &template.bus_rules,
@@ -370,7 +370,7 @@ fn settings(gladly: &GladlySim, spans: Spans, random: &mut Random) -> Settings {
 }
 
 async fn connect_platform(gladly: &GladlySim, fleet: &Fleet) -> Result<(), RunError> {
-    let to = fleet.from_afar();
+    let to = fleet.far_view();
     gladly.carry_webhooks(move |post| gateway::webhook(to.get(), post));
     let webhook = WebhookConfig::new(&format!("{HUB}/webhooks/gladly/{ENDPOINT}"))
         .basic(WEBHOOK_USER, WEBHOOK_PASSWORD)
