@@ -8,6 +8,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use baton_hub::api::{Api, OutboundApi};
 use baton_hub::bus::Bus;
 use baton_hub::calls::Calls;
+use baton_hub::checkup::Armed;
 use baton_hub::deliver::Deliverer;
 use baton_hub::id_key::KeptIdKey;
 use baton_hub::metrics::{self, Count};
@@ -262,6 +263,7 @@ pub fn sweep() -> Result<Sweep, Error> {
             },
         },
         bus: Bus::new(aws.eventbridge(), required("BATON_BUS")?),
+        armed: Armed::default(),
     })
 }
 

@@ -3,7 +3,7 @@
 //! that are AWS's own are written down as an outage would have them.
 
 use crate::past::{Past, armed, message};
-use crate::stage::{Stage, bot, http, patient_platform, sample};
+use crate::stage::{Stage, bot, http, patient_platform, platform_with_webhook_off, sample};
 use axum::Router;
 use axum::http::StatusCode;
 use baton_local::engine::{Before, Call, Faults};
@@ -28,6 +28,7 @@ enum Own {
     Poison,
     StorageErrors,
     StuckTimers,
+    UnhealthyConnection,
     WebhookOff,
     WebhooksUnavailable,
 }
@@ -137,6 +138,7 @@ fn every_alarm_is_tried_here_and_has_a_page() {
         Own::Poison,
         Own::StorageErrors,
         Own::StuckTimers,
+        Own::UnhealthyConnection,
         Own::WebhookOff,
         Own::WebhooksUnavailable,
     ];
@@ -279,6 +281,22 @@ async fn timers_that_fire_late_ring() {
     let said = lines(&stage.emulator, "sweep", "TimersLate").await;
     rings(Own::LateTimers, &said, 1);
     rings(Own::StuckTimers, &said, 1);
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_off_and_a_connection_that_is_not_well_ring() {
+    let platform = platform_with_webhook_off(StatusCode::BAD_REQUEST).await;
+    let parties = Parties::of_samples(&platform.base_url, "http://127.0.0.1:9");
+    let Some(stage) = Stage::set(&parties, &["sweep"]).await else {
+        return;
+    };
+    stage.checked().await;
+    let said = lines(&stage.emulator, "sweep", "WebhookOff").await;
+    rings(Own::WebhookOff, &said, 1);
+    // The look at the webhook comes first, and the rest of the check after it.
+    stage.checked().await;
+    let said = lines(&stage.emulator, "sweep", "ConnectionsUnhealthy").await;
+    rings(Own::UnhealthyConnection, &said[1..], 1);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 //! and nothing is allowed that none of it needs.
 
 use crate::past::{Past, armed, conversation_of, message};
-use crate::stage::{Stage, http, patient_platform, sample};
+use crate::stage::{Stage, http, platform_with_webhook_off, sample};
+use axum::http::StatusCode;
 use baton_hub::store::due::{Due, DueKind};
 use baton_local::template::{FunctionSpec, Template};
 use baton_tests::aws::Use;
@@ -149,6 +150,34 @@ impl Stage {
         self.answer("connections", &unknown).await;
     }
 
+    /// An admin reads a connection's settings, changes them twice, since the first change
+    /// is filed by the second, and sees who did.
+    async fn configured(&self) {
+        let call = async |method: &str, rest: &str, revision: &str, body: Value| {
+            let mut event = sample("connections_change");
+            let path = format!("/v1/connections/shop-chat{rest}");
+            event["routeKey"] = json!(format!("{method} /v1/connections/{{id}}{rest}"));
+            event["rawPath"] = json!(path);
+            event["requestContext"]["http"]["method"] = json!(method);
+            event["headers"]["if-match"] = json!(revision);
+            event["body"] = json!(body.to_string());
+            let (status, body) = http(&self.answer("connections", &event).await);
+            assert_eq!(status, 200, "{method} {rest}: {body}");
+            body
+        };
+        let read = call("GET", "/settings", "", Value::Null).await;
+        let (mut form, mut revision) = (read["connection"].clone(), read["revision"].clone());
+        for text_on_bus in [true, false] {
+            form["text_on_bus"] = json!(text_on_bus);
+            let given = revision.as_str().expect("a revision").to_owned();
+            let changed = call("PUT", "", &given, form.clone()).await;
+            assert_eq!(changed["changed"], json!(["text_on_bus"]));
+            revision = changed["revision"].clone();
+        }
+        let list = call("GET", "/changes", "", Value::Null).await;
+        assert_eq!(list["changes"].as_array().map(Vec::len), Some(2), "{list}");
+    }
+
     /// Webhooks: a new one on a long thread, poison, and one that waits for its name.
     async fn webhooks(&self) {
         Past::of(&self.scene, 1).messages("gladly", LONG).await;
@@ -174,7 +203,7 @@ impl Stage {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_may_do_what_it_does_and_does_what_it_may() {
     let template = Template::builtin().expect("a template");
-    let platform = patient_platform().await;
+    let platform = platform_with_webhook_off(StatusCode::OK).await;
     let parties = Parties::of_samples(&platform.base_url, "http://127.0.0.1:9");
     let names: Vec<&str> = template
         .functions
@@ -196,6 +225,7 @@ async fn every_function_may_do_what_it_does_and_does_what_it_may() {
         assert_eq!(published["batchItemFailures"], json!([]), "{published}");
     }
     stage.commands().await;
+    stage.configured().await;
     stage.webhooks().await;
     stage.published_claim().await;
     stage.swept().await;
@@ -269,16 +299,21 @@ impl Stage {
         let mut slice = sample("sweep_slice");
         slice["detail"]["rows"] = json!(rows);
         self.answer("sweep", &slice).await;
+        // A webhook that is off is switched on, and what it did not bring is fetched.
+        for _ in 0..3 {
+            self.checked().await;
+        }
 
         for number in 0..CROWD {
             past.messages(&format!("crowd-{number}"), 1).await;
         }
+        let asked = || self.scene.aws.count("sweep", "events:PutEvents");
+        let before = asked();
         let calls = self.calls.clone();
         let tick = sample("sweep").to_string().into_bytes();
         let _runs_on = tokio::spawn(async move { calls.call("sweep", tick).await });
-        let asked = || self.scene.aws.count("sweep", "events:PutEvents");
         let end = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
-        while asked() == 0 {
+        while asked() == before {
             assert!(tokio::time::Instant::now() < end, "no slice");
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }

@@ -332,6 +332,7 @@ mod tests {
             policy: Policy::gladly(Some("inbox_1".to_owned())),
             text_on_bus: false,
             keep_messages: 0,
+            repair_webhook: true,
         };
         let shown = serde_json::to_value(ConnectionObject::from(&connection)).expect("JSON");
         assert!(!shown.to_string().contains("test-secret"), "{shown}");

@@ -5,6 +5,7 @@ mod check;
 mod connections;
 mod dead_letters;
 mod demo;
+mod doctor;
 mod operator;
 mod poison;
 mod private;
@@ -75,6 +76,14 @@ enum Command {
         #[arg(long, value_name = "FILE", hide = true, conflicts_with = "file")]
         config: Option<PathBuf>,
     },
+    /// Looks for what is wrong, and says what to do about it.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: reach::PlaceArguments,
+    },
     /// Shows webhooks that could not be used, and has them taken in after a fix.
     Poison {
         #[command(subcommand)]
@@ -116,6 +125,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Demo) => demo::run().await,
         Some(Command::Timeline { id, place }) => timeline::run(&id, &place).await,
         Some(Command::Poison { command, place }) => poison::run(command, &place).await,
+        Some(Command::Doctor { json, place }) => doctor::run(&place, json).await,
         Some(Command::Apply(arguments)) => apply::run(arguments).await,
         Some(Command::Connections { place }) => connections::run(&place).await,
         Some(Command::DeadLetters { command, place }) => dead_letters::run(command, &place).await,

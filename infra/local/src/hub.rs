@@ -18,6 +18,7 @@ use baton_domain::IdKey;
 use baton_hub::api::{Api, OutboundApi};
 use baton_hub::bus::Bus;
 use baton_hub::calls::Calls;
+use baton_hub::checkup::Armed;
 use baton_hub::deliver::Deliverer;
 use baton_hub::publish::Publisher;
 use baton_hub::relay::Relay;
@@ -141,7 +142,7 @@ impl LocalHub {
             settings: SettingsCache::new(source),
         };
         crate::tls::install();
-        let calls = Calls::new(parts.clock.clone(), 0)
+        let calls = Calls::new(parts.clock.clone(), 1)
             .map_err(|error| StartError::Client(error.to_string()))?;
         let app = app(core, Bus::new(bus.client(), "baton"), calls);
         let (api, core, teller) = (
@@ -248,6 +249,7 @@ pub(crate) fn app(core: Core, bus: Bus, calls: Calls) -> App {
         sweep: Sweep {
             relay: relay.clone(),
             bus,
+            armed: Armed::default(),
         },
         relay,
     }

@@ -20,6 +20,8 @@ pub const SOURCE: &str = "baton";
 
 /// The event that says that a platform has switched a webhook off.
 pub const WEBHOOK_OFF: &str = "webhook.disabled";
+/// The event that says that the daily check of a connection found errors.
+pub const UNHEALTHY: &str = "connection.unhealthy";
 
 /// How many events are remembered as taken. A batch of the stream has at most some
 /// hundred entries of a few events each.
@@ -196,10 +198,13 @@ impl Bus {
     /// # Errors
     /// Which ones were not taken in the end.
     pub async fn put(&self, events: &[BusEvent]) -> Result<(), NotTaken> {
-        // The operator hears of it even while the bus is down.
-        let is_off = |event: &&BusEvent| event.detail_type == WEBHOOK_OFF;
-        for _ in events.iter().filter(is_off) {
-            metrics::count(Count::WebhookOff);
+        // The operator hears of these even while the bus is down.
+        for event in events {
+            match event.detail_type.as_str() {
+                WEBHOOK_OFF => metrics::count(Count::WebhookOff),
+                UNHEALTHY => metrics::count(Count::ConnectionsUnhealthy),
+                _ => {}
+            }
         }
         self.taken
             .put(events, |places| self.request(events, places))

@@ -6,6 +6,7 @@ use crate::rates::{CHANCES, Rates, Sign};
 use baton_domain::Timestamp;
 use baton_domain::time::SECOND;
 use baton_platforms::http::{Credentials, HttpCall, Method, Reply};
+use baton_platforms::moment::parse_http_date;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -22,6 +23,7 @@ const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 pub struct Calls {
     transport: Transport,
     rates: Rates,
+    sandboxes: u32,
     pub(crate) clock: Clock,
     speeds: Speeds,
     /// As whose its calls are counted.
@@ -128,11 +130,19 @@ pub struct Answered {
     pub status: u16,
     /// The body, cut to what is of use.
     pub body: Vec<u8>,
+    /// The answer's `Date`, in whole seconds.
+    pub date: Option<Timestamp>,
     location: Option<String>,
     retry_after: Option<String>,
 }
 
 impl Answered {
+    /// Whether the body was longer than what was read of it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.body.len() >= ANSWER_LIMIT
+    }
+
     /// What classifying it needs.
     #[must_use]
     pub fn reply(&self) -> Reply<'_> {
@@ -205,6 +215,7 @@ impl Calls {
         Self {
             transport,
             rates: Rates::new(concurrency),
+            sandboxes: concurrency,
             clock,
             speeds: Speeds::default(),
             party: "other",
@@ -219,6 +230,13 @@ impl Calls {
             party,
             ..self.clone()
         }
+    }
+
+    /// How many sandboxes call platforms at most, all together; 0 where nothing bounds
+    /// them.
+    #[must_use]
+    pub fn sandboxes(&self) -> u32 {
+        self.sandboxes
     }
 
     /// Whether what is at `base` is known to be slow.
@@ -324,6 +342,7 @@ impl Calls {
         };
         let (location, retry_after) = (header("location"), header("retry-after"));
         let number = |name| header(name).and_then(|text| text.trim().parse().ok());
+        let date = header("date").and_then(|date| parse_http_date(&date));
         let status = response.status().as_u16();
         let sign = Sign {
             status,
@@ -345,6 +364,7 @@ impl Calls {
         Ok(Answered {
             status,
             body,
+            date,
             location,
             retry_after,
         })

@@ -134,6 +134,17 @@ impl Core {
     }
 }
 
+/// What became of an event that the platform was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// It is in the log, or was already.
+    TakenIn,
+    /// It is about nothing that the hub has.
+    NotOurs,
+    /// The hub's own storage is down.
+    Unavailable,
+}
+
 /// What became of a webhook's content.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Intake {

@@ -12,16 +12,19 @@
 //! | [`publish`], [`facts`], [`bus`] | from the stream: the bus, rows, directory |
 //! | [`registration`] | the hub's webhook at the platform |
 //! | [`sweep`] | everything that is due |
+//! | [`doctor`], [`checkup`] | what is wrong and what to do about it, and repairing it |
 //! | [`deliver`], [`calls`] | outbound work off the queue, the HTTP client |
 //! | [`metrics`] | counts of what happened, for those who run it |
 
 pub mod api;
 pub mod bus;
 pub mod calls;
+pub mod checkup;
 pub mod clock;
 pub mod config;
 pub mod core;
 pub mod deliver;
+pub mod doctor;
 pub mod facts;
 pub mod id_key;
 pub mod inbound;

@@ -52,6 +52,8 @@ pub enum Count {
     TimersLate,
     /// The hub found that a platform had switched its webhook off.
     WebhookOff,
+    /// The daily check of a connection found errors.
+    ConnectionsUnhealthy,
     /// Some code panicked.
     Panics,
 }
@@ -74,6 +76,7 @@ impl Count {
             Self::TimersFired => "TimersFired",
             Self::TimersLate => "TimersLate",
             Self::WebhookOff => "WebhookOff",
+            Self::ConnectionsUnhealthy => "ConnectionsUnhealthy",
             Self::Panics => "Panics",
         }
     }

@@ -9,8 +9,10 @@
 //! | `checkpoint` | its checkpoint: the state, and the time of the next look |
 //! | [`due`] | everything that must happen later, and the sweep's lease |
 //! | [`rows`] | conversation rows and the index of open ones |
+//! | [`checkups`] | when each connection is checked, and what was found last |
 //! | [`directory`] | other names of a thread |
 //! | [`poison`] | webhooks that could not be used |
+//! | [`description`] | how the table is set up, for the operator |
 //! | [`records`] | idempotency keys, tokens |
 //! | [`settings`] | the settings document, its changes, webhooks as last seen |
 //! | `seats` | the seats of the hub's own agents |
@@ -18,7 +20,9 @@
 //! | [`units`] | consumed capacity by mechanism |
 
 mod checkpoint;
+pub mod checkups;
 pub mod codec;
+pub mod description;
 mod direct;
 pub mod directory;
 pub mod due;

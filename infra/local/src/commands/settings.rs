@@ -93,13 +93,9 @@ async fn replace(
         Err(error) => return Err(down(error)),
     }
     operator.settings.follow_applied();
-    // At once, where they were not asked for just now; else within a minute.
-    if let Ok(present) = operator.core.settings().await {
-        operator
-            .core
-            .settings
-            .newer(&operator.core.clock, present)
-            .await;
+    // This hub follows at once; others that share the table, within a minute.
+    if let Err(error) = operator.core.settings.reload(&operator.core.clock).await {
+        tracing::warn!(error = %error, "what was applied is not read yet");
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,6 +8,8 @@
 
 pub mod letters;
 mod records;
+#[cfg(test)]
+mod replay_tests;
 pub mod secrets;
 pub mod settings;
 pub mod stack;

@@ -20,13 +20,14 @@ use axum::Router;
 use baton_domain::IdKey;
 use baton_hub::bus::Bus;
 use baton_hub::calls::Calls;
+use baton_hub::checkup::Armed;
 use baton_hub::settings::Settings;
 use baton_hub::source::{FixedSettings, SettingsCache};
 use baton_hub::store::Store;
 use baton_hub::{Clock, Core};
 use baton_simulators::random::Random;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -49,6 +50,18 @@ pub(super) struct Parts {
 /// All sandboxes. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Fleet(Arc<Inner>);
+
+/// A fleet, as what it owns knows it: platform, bot and bus call the hub that calls them,
+/// and were each to own the other, no run would ever leave the memory.
+#[derive(Clone)]
+pub(super) struct FarFleet(Weak<Inner>);
+
+impl FarFleet {
+    /// The fleet; `None` once its run is over.
+    pub(super) fn get(&self) -> Option<Fleet> {
+        self.0.upgrade().map(Fleet)
+    }
+}
 
 struct Inner {
     parts: Parts,
@@ -99,6 +112,11 @@ impl Fleet {
             sweeping: Mutex::default(),
             calls: Mutex::default(),
         }))
+    }
+
+    /// For what the fleet owns.
+    pub(super) fn far_view(&self) -> FarFleet {
+        FarFleet(Arc::downgrade(&self.0))
     }
 
     /// The bus calls the fleet, and the fleet the bus: it is given once both are there.
@@ -194,10 +212,11 @@ impl Fleet {
         };
         let calls = Calls::carried(Arc::new(outside), clock, 0);
         let bus = Bus::new(self.eventbridge(&sandbox), "baton");
-        Member {
-            app: app(core, bus, calls),
-            sandbox,
-        }
+        let mut app = app(core, bus, calls);
+        // What is simulated is the log and its timers; checks would keep the rule from
+        // resting.
+        app.sweep.armed = Armed::off();
+        Member { app, sandbox }
     }
 
     fn eventbridge(&self, sandbox: &Arc<Sandbox>) -> aws_sdk_eventbridge::Client {
@@ -316,6 +335,19 @@ impl Functions for Fleet {
                 .await
                 .unwrap_or_else(|_| Err(InvokeError::Failed("it has ended".to_owned())))
         })
+    }
+}
+
+impl Functions for FarFleet {
+    fn invoke(
+        &self,
+        function: &str,
+        payload: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Vec<u8>, InvokeError>> {
+        match self.get() {
+            Some(fleet) => fleet.invoke(function, payload),
+            None => Box::pin(async { Err(InvokeError::Failed("the run is over".to_owned())) }),
+        }
     }
 }
 

@@ -183,7 +183,7 @@ async fn play(
         random: Mutex::new(stage.random("bus")),
         taken: Mutex::default(),
     });
-    let functions: Arc<dyn Functions> = Arc::new(fleet.clone());
+    let functions: Arc<dyn Functions> = Arc::new(fleet.far_view());
     let bus = LocalBus::new(
         "baton",
         &template.bus_rules,
@@ -351,6 +351,7 @@ fn settings(gladly: &GladlySim, spans: Spans, random: &mut Random) -> Settings {
         policy,
         text_on_bus: false,
         keep_messages: 90 * baton_domain::time::DAY,
+        repair_webhook: true,
     };
     let endpoint = Endpoint {
         id: ENDPOINT.to_owned(),
@@ -369,8 +370,8 @@ fn settings(gladly: &GladlySim, spans: Spans, random: &mut Random) -> Settings {
 }
 
 async fn connect_platform(gladly: &GladlySim, fleet: &Fleet) -> Result<(), RunError> {
-    let to = fleet.clone();
-    gladly.carry_webhooks(move |post| gateway::webhook(&to, post));
+    let to = fleet.far_view();
+    gladly.carry_webhooks(move |post| gateway::webhook(to.get(), post));
     let webhook = WebhookConfig::new(&format!("{HUB}/webhooks/gladly/{ENDPOINT}"))
         .basic(WEBHOOK_USER, WEBHOOK_PASSWORD)
         .event("AUTOMATION/MESSAGE_SENT")

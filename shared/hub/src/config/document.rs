@@ -9,7 +9,7 @@
 //! hold several: whoever reads both, in whatever order, while they are replaced, finds the
 //! ones that belong together. One without a version means the names at the top.
 
-mod forms;
+pub(super) mod forms;
 mod policy;
 pub(super) mod vault;
 

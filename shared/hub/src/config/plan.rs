@@ -231,7 +231,7 @@ fn by_id<'m>(document: &'m Map<String, Value>, list: &str) -> BTreeMap<String, &
 }
 
 /// The fields that differ, with their values.
-fn compared(old: &Value, new: &Value) -> Vec<Field> {
+pub(super) fn compared(old: &Value, new: &Value) -> Vec<Field> {
     let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
     flatten("", old, &mut before);
     flatten("", new, &mut after);
@@ -256,7 +256,7 @@ fn compared(old: &Value, new: &Value) -> Vec<Field> {
 }
 
 /// Every leaf by its dotted name. Fields of the policy are called as in `baton.toml`.
-fn flatten(name: &str, value: &Value, leaves: &mut BTreeMap<String, Value>) {
+pub(super) fn flatten(name: &str, value: &Value, leaves: &mut BTreeMap<String, Value>) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
@@ -344,6 +344,7 @@ mod tests {
             policy: Policy::gladly(Some("inbox_1".to_owned())),
             text_on_bus: false,
             keep_messages: 700_000_000,
+            repair_webhook: true,
         };
         Settings {
             endpoints: [(endpoint.id.clone(), endpoint)].into(),

@@ -5,11 +5,11 @@
 //! Whoever replaces it first files that note under a key of its own, which is the same
 //! however often it is filed.
 
-use super::Store;
+use super::direct::shapes::PutItem;
 use super::error::StoreError;
 use super::item::{DATA, Item, PK, SK, TTL, n, s, text};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use super::{Store, Written};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::Timestamp;
 use baton_domain::time::DAY;
@@ -129,41 +129,30 @@ impl Store {
         {
             self.file_note(note).await?;
         }
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, s(SETTINGS))
-            .item(SK, s(CURRENT))
-            .item(DATA, s(document))
-            .item(NOTE, s(note))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total);
+        let item = Item::from([
+            (PK.to_owned(), s(SETTINGS)),
+            (SK.to_owned(), s(CURRENT)),
+            (DATA.to_owned(), s(document)),
+            (NOTE.to_owned(), s(note)),
+        ]);
+        let put = PutItem::of(&self.table, &item);
         let put = match was {
-            None => put.condition_expression("attribute_not_exists(pk)"),
+            None => put.only_if("attribute_not_exists(pk)"),
             Some(was) => put
-                .condition_expression("#d = :was")
-                .expression_attribute_names("#d", DATA)
-                .expression_attribute_values(":was", s(was)),
+                .only_if("#d = :was")
+                .naming(("#d", DATA), (":was", s(was))),
         };
-        match put.send().await {
-            Ok(done) => {
-                self.units
-                    .count(Mechanism::Settings, true, done.consumed_capacity());
-                Ok(Replaced::Done)
+        match self.put(Mechanism::Settings, put).await? {
+            Written::Yes => Ok(Replaced::Done),
+            // It is tried again when an answer is lost: the refusal may be of our own
+            // write.
+            Written::Refused(_) => {
+                let standing = self.standing_settings().await?;
+                Ok(match standing.as_deref() == Some(document) {
+                    true => Replaced::Done,
+                    false => Replaced::Conflict,
+                })
             }
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => {
-                    self.units.count_refused(Mechanism::Settings);
-                    // The SDK tries again when an answer is lost: the refusal may be of
-                    // our own write.
-                    let standing = self.standing_settings().await?;
-                    Ok(match standing.as_deref() == Some(document) {
-                        true => Replaced::Done,
-                        false => Replaced::Conflict,
-                    })
-                }
-                _ => Err(StoreError::of("PutItem", &error)),
-            },
         }
     }
 
@@ -230,20 +219,8 @@ impl Store {
     }
 
     async fn current_settings(&self) -> Result<Option<Item>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(SETTINGS))
-            .key(SK, s(CURRENT))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
+        self.item(Mechanism::Settings, (SETTINGS, CURRENT), true)
             .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Settings, false, got.consumed_capacity());
-        Ok(got.item)
     }
 
     /// Files the note of a document that is about to be replaced.
@@ -252,20 +229,14 @@ impl Store {
             return Ok(());
         };
         let key = format!("{NOTE_KEY}{:014}#{}", change.at.0.max(0), change.revision);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, s(SETTINGS))
-            .item(SK, s(key))
-            .item(DATA, s(note))
-            .item(TTL, n(change.at.plus(CHANGES_KEPT).seconds_up()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("PutItem", &error))?;
-        self.units
-            .count(Mechanism::Settings, true, put.consumed_capacity());
+        let item = Item::from([
+            (PK.to_owned(), s(SETTINGS)),
+            (SK.to_owned(), s(key)),
+            (DATA.to_owned(), s(note)),
+            (TTL.to_owned(), n(change.at.plus(CHANGES_KEPT).seconds_up())),
+        ]);
+        let put = PutItem::of(&self.table, &item);
+        self.put(Mechanism::Settings, put).await?;
         Ok(())
     }
 }

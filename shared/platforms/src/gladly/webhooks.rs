@@ -43,6 +43,8 @@ pub struct Webhook {
     pub has_credentials: bool,
     /// The names of the headers that it carries.
     pub header_keys: Vec<String>,
+    /// When it was changed last.
+    pub updated_at: Option<Timestamp>,
     /// When Gladly switched it off because deliveries kept failing.
     pub switched_off_at: Option<Timestamp>,
 }
@@ -174,6 +176,7 @@ fn read(webhook: &Value) -> Option<Webhook> {
         enabled: on("enabled"),
         has_credentials: on("hasCredentials"),
         header_keys: texts("headerKeys"),
+        updated_at: any_text(webhook, "updatedAt").and_then(parse_iso),
         switched_off_at: any_text(webhook, "disabledAtDueToRetryLimit").and_then(parse_iso),
     })
 }
