@@ -105,6 +105,7 @@ impl Deployment {
         let stack = stand.describe(STACK).await;
         let output = |name: &str| stack["outputs"][name].as_str().expect("an output");
         make_table(&database, &stack, output("TableName")).await;
+        switch_stream_on(&database, &stack, output("TableName")).await;
         let bus = Refusing::serve(&stand).await;
         let queue = Queue::behind(&stand, output("BusName")).await;
 
@@ -344,7 +345,7 @@ pub(crate) fn logical_id(function: &str) -> String {
 }
 
 /// Makes the stack's table once more in DynamoDB Local under this name, by what the stack's
-/// own says of itself: keys, indexes, stream, time to live.
+/// own says of itself: keys, indexes, time to live.
 pub(crate) async fn make_table(database: &DynamoDbLocal, stack: &Value, name: &str) {
     let table = &stack["resources"]["Table"]["is"]["table"];
     let indexes = table["GlobalSecondaryIndexes"].as_array();
@@ -365,7 +366,6 @@ pub(crate) async fn make_table(database: &DynamoDbLocal, stack: &Value, name: &s
         "KeySchema": table["KeySchema"],
         "GlobalSecondaryIndexes": indexes,
         "BillingMode": table["BillingModeSummary"]["BillingMode"],
-        "StreamSpecification": table["StreamSpecification"],
     });
     let made = database.ask("DynamoDB_20120810.CreateTable", &create).await;
     made.expect("DynamoDB takes the definition");
@@ -380,6 +380,17 @@ pub(crate) async fn make_table(database: &DynamoDbLocal, stack: &Value, name: &s
         .ask("DynamoDB_20120810.UpdateTimeToLive", &ttl)
         .await;
     set.expect("DynamoDB takes the time to live");
+}
+
+/// Switches the stream of a table on: what is in it already is not in the stream.
+pub(crate) async fn switch_stream_on(database: &DynamoDbLocal, stack: &Value, name: &str) {
+    let table = &stack["resources"]["Table"]["is"]["table"];
+    let update = json!({
+        "TableName": name,
+        "StreamSpecification": table["StreamSpecification"],
+    });
+    let updated = database.ask("DynamoDB_20120810.UpdateTable", &update).await;
+    updated.expect("DynamoDB takes the stream");
 }
 
 /// The guide's configuration, with the parties where they are here.

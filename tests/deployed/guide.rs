@@ -16,10 +16,14 @@ pub(crate) fn blocks(page: &str) -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(workspace().join(page)).expect("the page is there");
     let mut blocks = BTreeMap::new();
     for part in text.split("<!-- rehearsed: ").skip(1) {
-        let (name, rest) = part.split_once(" -->\n```").expect("a block follows");
-        let (_, rest) = rest.split_once('\n').expect("a first line");
-        let (block, _) = rest.split_once("\n```").expect("an end");
-        let known = blocks.insert(name.to_owned(), block.to_owned());
+        // In a list, the block is indented as its item is.
+        let (name, rest) = part.split_once(" -->\n").expect("a block follows");
+        let (indent, rest) = rest.split_once("```").expect("a block follows");
+        assert!(indent.trim().is_empty(), "{page}: {name} has no block");
+        let lines = rest.lines().skip(1).map(str::trim_end);
+        let lines = lines.map(|line| line.strip_prefix(indent).unwrap_or(line));
+        let lines: Vec<&str> = lines.take_while(|line| *line != "```").collect();
+        let known = blocks.insert(name.to_owned(), lines.join("\n"));
         assert!(known.is_none(), "{page}: {name} is there twice");
     }
     blocks

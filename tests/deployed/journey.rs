@@ -246,9 +246,7 @@ async fn is_what_happened(hub: &Deployment, events: &[Value]) {
     assert_eq!(taken.len(), 2, "{taken:#?}");
     for (conversation, taken) in taken {
         let feed = hub
-            .get(&format!(
-                "/v1/conversations/{conversation}/events?limit=100"
-            ))
+            .get(&format!("/v1/conversations/{conversation}/events"))
             .await;
         let happened = feed["events"].as_array();
         let happened: BTreeSet<String> = happened

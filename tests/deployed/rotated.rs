@@ -3,6 +3,7 @@
 use crate::deployment::Deployment;
 use crate::guide;
 use baton_simulators::gladly::Speaker;
+use std::path::Path;
 use std::time::Duration;
 
 const PAGE: &str = "docs/operations/rotation.md";
@@ -11,20 +12,16 @@ const SOON: Duration = Duration::from_secs(60);
 /// Both sets hold, Gladly has the new one, and nobody notices.
 pub(crate) async fn webhook_credentials(hub: &mut Deployment) {
     let blocks = guide::blocks(PAGE);
-    let file = hub.folder.join("baton.toml");
-    let before = std::fs::read_to_string(&file).expect("the configuration");
-    let (start, rest) = before
-        .split_once("[endpoint.secrets]")
-        .expect("the endpoint's secrets");
-    let (_, rest) = rest.split_once("[[connection]]").expect("the connection");
-    let after = format!("{start}{}\n\n[[connection]]{rest}", blocks["both"]);
-    std::fs::write(&file, after).expect("a file");
     hub.environment.insert(
         "WEBHOOK_PASSWORD_NEXT".to_owned(),
         "test-secret-webhook-next".to_owned(),
     );
-    let said = guide::run(&blocks["rotate"], &hub.folder, &hub.environment).await;
-    assert!(said.contains("Applied"), "{said}");
+    let mut said = String::new();
+    for (secrets, commands) in [("learn", "first"), ("change", "second")] {
+        replace_secrets(&hub.folder.join("baton.toml"), &blocks[secrets]);
+        said = guide::run(&blocks[commands], &hub.folder, &hub.environment).await;
+        assert!(said.contains("Applied"), "{said}");
+    }
     assert!(said.contains("credentials"), "{said}");
 
     hub.gladly
@@ -48,4 +45,15 @@ pub(crate) async fn webhook_credentials(hub: &mut Deployment) {
         .iter()
         .filter(|delivery| delivery.attempts.len() > 1);
     assert_eq!(again.count(), 0, "{deliveries:#?}");
+}
+
+/// Writes the endpoint's secrets anew.
+fn replace_secrets(file: &Path, secrets: &str) {
+    let before = std::fs::read_to_string(file).expect("the configuration");
+    let (start, rest) = before
+        .split_once("[endpoint.secrets]")
+        .expect("the endpoint's secrets");
+    let (_, rest) = rest.split_once("[[connection]]").expect("the connection");
+    let after = format!("{start}{secrets}\n\n[[connection]]{rest}");
+    std::fs::write(file, after).expect("a file");
 }
