@@ -12,6 +12,7 @@ use baton_hub::store::records::{KEY_KEPT, KeyClaim, Role, TokenRecord};
 
 fn listed(n: u32, at: Timestamp) -> Listed {
     Listed {
+        leaving: false,
         thread: thread(n),
         connection: "shop-chat".to_owned(),
         at,

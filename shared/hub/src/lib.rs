@@ -8,6 +8,7 @@
 //! | [`core`](mod@core) | running a command against a thread |
 //! | [`api`] | what bots, desks and tools ask |
 //! | [`inbound`], [`poison`] | webhooks in; what of them could not be used |
+//! | [`erase`] | erasing a thread, and all that it left in the table |
 //! | [`stream`], [`relay`], [`telling`] | from the stream: tells bots, delivers |
 //! | [`publish`], [`facts`], [`bus`] | from the stream: the bus, rows, directory |
 //! | [`sweep`] | everything that is due |
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod deliver;
+pub mod erase;
 pub mod facts;
 pub mod id_key;
 pub mod inbound;

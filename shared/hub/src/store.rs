@@ -10,6 +10,7 @@
 //! | [`due`] | everything that must happen later, and the sweep's lease |
 //! | [`rows`] | conversation rows and the index of open ones |
 //! | [`directory`] | other names of a thread |
+//! | `erasing` | overwriting what an erased thread left |
 //! | [`poison`] | webhooks that could not be used |
 //! | [`records`] | idempotency keys, tokens, settings |
 //! | `seats` | the seats of the hub's own agents |
@@ -19,6 +20,7 @@ mod checkpoint;
 pub mod codec;
 pub mod directory;
 pub mod due;
+mod erasing;
 mod error;
 pub mod item;
 pub mod log;
@@ -28,6 +30,7 @@ pub mod rows;
 mod seats;
 pub mod units;
 
+pub use erasing::BLANKS_KEPT;
 pub use error::StoreError;
 pub use log::{Appended, Loaded};
 pub use units::{Mechanism, Tally, Units};

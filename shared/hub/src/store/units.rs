@@ -38,6 +38,8 @@ pub enum Mechanism {
     Key,
     /// Seats of the hub's own agents.
     Seat,
+    /// Overwriting what an erased thread left.
+    Erase,
 }
 
 impl Mechanism {
@@ -60,6 +62,7 @@ impl Mechanism {
             Self::Read => "read",
             Self::Key => "key",
             Self::Seat => "seat",
+            Self::Erase => "erase",
         }
     }
 }
