@@ -4,6 +4,7 @@
 use super::{connections, control, conversations, messages};
 use crate::problem::{FieldError, Kind, PROBLEM_JSON, ProblemDocument};
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
     Content, Header, HeaderBuilder, Object, OpenApi as Description, Ref, RefOr, Response,
@@ -20,7 +21,7 @@ const TOKEN: &str = "token";
         title = "Baton API",
         description = "Who holds a conversation, what was said in it, and what happens next.\n\n\
             Every call but those tagged `hub` needs `authorization: Bearer <token>`. A token has a role: `bot` and `agent` \
-            speak and move control, `admin` moves control, `reader` reads. Checked in this order: the token (401), its role \
+            speak and move control, `admin` moves control and erases, `reader` reads. Checked in this order: the token (401), its role \
             (403), the request (400, 413), whether the thing exists and the token may touch it (404), then the state of \
             things (409, 422, 429). Unknown ids and those of others look the same.\n\n\
             Errors are problem documents (RFC 9457); each `type` is a page that explains it. Requests are read strictly: \
@@ -34,6 +35,7 @@ const TOKEN: &str = "token";
         control::handoff,
         control::close,
         control::control,
+        control::erase,
         conversations::one,
         conversations::list,
         conversations::events,
@@ -85,6 +87,10 @@ impl Modify for Replayed {
             let Some(operation) = &mut item.post else {
                 continue;
             };
+            let is_key = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(it) if it.name == "Idempotency-Key");
+            if !operation.parameters.iter().flatten().any(is_key) {
+                continue;
+            }
             for (status, response) in &mut operation.responses.responses {
                 if let (true, RefOr::T(response)) =
                     (matches!(status.as_str(), "200" | "202"), response)
@@ -185,6 +191,8 @@ refusals! {
         InvalidJson, InvalidField, Unauthorized, Forbidden, NotFound, StaleEpoch, NotHolder, ControlPending, Closed,
         Erased, NoDesk, Claimed, TooLarge, KeyReused, OutboxFull, Internal, Unsupported, Unavailable,
     ];
+    /// What erasing can be refused with.
+    EraseRefusals: [Unauthorized, Forbidden, NotFound, Internal, Unavailable];
     /// What typing can be refused with.
     TypingRefusals: [
         InvalidJson, InvalidField, Unauthorized, Forbidden, NotFound, NotHolder, TooLarge, Internal, Unavailable,
