@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod erase;
 mod operator;
 mod poison;
 mod private;
@@ -79,6 +80,8 @@ enum Command {
         #[arg(long, default_value = ".baton", global = true)]
         data: PathBuf,
     },
+    /// Erases what a customer said, and who it was: shows what, asks, and does it.
+    Erase(erase::EraseArguments),
     /// Makes tokens for the API.
     Token {
         #[command(subcommand)]
@@ -103,6 +106,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Demo) => demo::run().await,
         Some(Command::Timeline { id, data }) => timeline::run(&id, &data).await,
         Some(Command::Poison { command, data }) => poison::run(command, &data).await,
+        Some(Command::Erase(arguments)) => erase::run(arguments).await,
         Some(Command::Check { file, config }) => check::run(&config.unwrap_or(file)),
         Some(Command::Token {
             command: TokenCommand::Create(options),

@@ -99,6 +99,14 @@ impl std::fmt::Debug for LocalHub {
 }
 
 impl LocalHub {
+    /// Every item of the table, as text: for tests of what is not there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn contents(&self) -> Result<Vec<String>, EngineError> {
+        self.engine.contents(TABLE).await
+    }
+
     /// Starts everything behind the front: table, stream, bus, schedule.
     ///
     /// # Errors

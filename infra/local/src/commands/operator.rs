@@ -1,7 +1,7 @@
 //! The operator's way to a running hub: a socket in its private data folder. Whoever
 //! can open it may read the data file as well, so it asks for nothing more.
 
-use super::poison;
+use super::{erase, poison};
 use axum::extract::{Path as UrlPath, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -45,6 +45,7 @@ pub(super) fn listen(folder: &Path, core: &Core) -> Result<(), String> {
         .route("/tokens", post(keep_token))
         .route("/timelines/{id}", get(timeline))
         .merge(poison::routes())
+        .merge(erase::routes())
         .with_state(core.clone());
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
@@ -123,6 +124,11 @@ pub(super) async fn timeline_of(core: &Core, id: &str) -> Result<String, String>
         _ => Vec::new(),
     };
     Ok(super::timeline::render(&thread, &entries, &due))
+}
+
+/// Whether a hub runs on this folder.
+pub(super) async fn is_running(folder: &Path) -> bool {
+    UnixStream::connect(socket(folder)).await.is_ok()
 }
 
 /// Asks the hub that runs on this folder; `None` where none does.
