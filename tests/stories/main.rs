@@ -5,6 +5,7 @@ mod bus;
 mod conversation;
 mod crash;
 mod deadlines;
+mod erase;
 mod handover;
 mod hostile;
 mod poison;
