@@ -66,6 +66,39 @@ pub fn description(public_url: Option<&str>) -> Description {
     description
 }
 
+/// The methods that a path is called with, in upper case; none for a path that is none of
+/// the API's.
+#[must_use]
+pub fn methods(path: &str) -> Vec<String> {
+    let described = BatonApi::openapi();
+    let item = described
+        .paths
+        .paths
+        .iter()
+        .find(|(template, _)| fits(template, path))
+        .map(|(_, item)| item);
+    [
+        ("GET", item.and_then(|item| item.get.as_ref())),
+        ("POST", item.and_then(|item| item.post.as_ref())),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.map(|_| method.to_owned()))
+    .collect()
+}
+
+/// Whether a path is one of this template's, such as `/v1/connections/{id}`.
+fn fits(template: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(name), Some(part)) if name == part => {}
+            (Some(name), Some(part)) if name.starts_with('{') && !part.is_empty() => {}
+            _ => return false,
+        }
+    }
+}
+
 /// How callers prove who they are.
 struct Token;
 
@@ -288,11 +321,41 @@ mod tests {
                 "{name}"
             );
         }
-        for kind in Kind::ALL {
+        // No operation of a path answers that the path lacks it.
+        for kind in Kind::ALL
+            .into_iter()
+            .filter(|kind| *kind != Kind::MethodNotAllowed)
+        {
             assert!(
                 text.contains(&format!("(/problems/{})", kind.page().name)),
                 "{kind:?}"
             );
+        }
+    }
+
+    #[test]
+    fn every_path_knows_its_methods_and_no_other_path_has_any() {
+        for (path, item) in described()["paths"].as_object().expect("paths") {
+            let called = path.replace("{id}", "x").replace("{name}", "x");
+            let mut known = methods(&called);
+            known.sort();
+            let mut wanted: Vec<String> = item
+                .as_object()
+                .expect("methods")
+                .keys()
+                .map(|method| method.to_ascii_uppercase())
+                .collect();
+            wanted.sort();
+            assert_eq!(known, wanted, "{called}");
+        }
+        for path in [
+            "/v1",
+            "/v1/",
+            "/v1/conversations/",
+            "/v1/conversations/x/y",
+            "",
+        ] {
+            assert_eq!(methods(path), Vec::<String>::new(), "{path}");
         }
     }
 

@@ -99,6 +99,12 @@ impl std::fmt::Debug for LocalHub {
 }
 
 impl LocalHub {
+    /// The functions, called as API Gateway, the stream or a rule calls them.
+    #[must_use]
+    pub fn functions(&self) -> &Arc<dyn Functions> {
+        &self.functions
+    }
+
     /// Every item of the table, as text: for tests of what is not there.
     ///
     /// # Errors

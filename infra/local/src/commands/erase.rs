@@ -50,7 +50,7 @@ struct What {
     conversation: Option<String>,
     /// All threads of a connection that the platform's id leads to: that of a session, of
     /// a conversation or of a customer.
-    #[arg(long, num_args = 2, value_names = ["CONNECTION", "NAME"])]
+    #[arg(long, num_args = 2, value_names = ["CONNECTION", "NAME"], allow_hyphen_values = true)]
     customer: Option<Vec<String>>,
 }
 
