@@ -14,10 +14,12 @@
 //! | [`poison`] | webhooks that could not be used |
 //! | [`records`] | idempotency keys, tokens, settings |
 //! | `seats` | the seats of the hub's own agents |
+//! | `direct` | reading a thread, reading and putting items: without the SDK's layers |
 //! | [`units`] | consumed capacity by mechanism |
 
 mod checkpoint;
 pub mod codec;
+mod direct;
 pub mod directory;
 pub mod due;
 mod erasing;
@@ -36,13 +38,25 @@ pub use log::{Appended, Loaded};
 pub use units::{Mechanism, Tally, Units};
 
 use aws_sdk_dynamodb::Client;
+use direct::shapes::{GetItem, Key, Operation, PutItem, Read, Text};
+use direct::{Direct, Refusal};
+use item::Item;
 
 /// The table, with a count of what it costs.
 #[derive(Clone, Debug)]
 pub struct Store {
     client: Client,
+    direct: Direct,
     table: String,
     units: Units,
+}
+
+/// How a write on a condition went.
+enum Written {
+    /// It is done.
+    Yes,
+    /// The condition does not hold, for this item, if it was asked for.
+    Refused(Option<Item>),
 }
 
 impl Store {
@@ -51,8 +65,52 @@ impl Store {
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self {
             client,
+            direct: Direct::default(),
             table: table.into(),
             units: Units::default(),
+        }
+    }
+
+    /// Asks the table directly.
+    async fn ask<Asked: Operation>(&self, asked: &Asked) -> Result<Asked::Answer, Refusal> {
+        self.direct.ask(&self.client, &self.table, asked).await
+    }
+
+    /// Reads one item.
+    async fn item(
+        &self,
+        mechanism: Mechanism,
+        (pk, sk): (&str, &str),
+        consistent: bool,
+    ) -> Result<Option<Item>, StoreError> {
+        let asked = GetItem {
+            table_name: &self.table,
+            key: Key {
+                pk: Text { text: pk },
+                sk: Text { text: sk },
+            },
+            consistent_read: consistent,
+            return_consumed_capacity: "TOTAL",
+        };
+        let got = self.ask(&asked).await?;
+        let capacity = got.consumed_capacity.as_ref();
+        self.units.count(mechanism, false, capacity);
+        Ok(got.item.map(|Read(item)| item))
+    }
+
+    /// Puts an item.
+    async fn put(&self, mechanism: Mechanism, put: PutItem<'_>) -> Result<Written, StoreError> {
+        match self.ask(&put).await {
+            Ok(done) => {
+                let capacity = done.consumed_capacity.as_ref();
+                self.units.count(mechanism, true, capacity);
+                Ok(Written::Yes)
+            }
+            Err(Refusal::Condition(standing)) => {
+                self.units.count_refused(mechanism);
+                Ok(Written::Refused(standing))
+            }
+            Err(Refusal::Failed(error)) => Err(error),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::calls::CallRecord;
 use super::calls::{ApiCall, Ask, Client, up_to};
-use super::fleet::Fleet;
+use super::fleet::{FarFleet, Fleet};
 use super::stage::{Stage, locked, pause};
 use super::weather::Fault;
 use baton_simulators::random::Random;
@@ -29,7 +29,7 @@ pub(super) struct SimulatedBot(Arc<Inner>);
 
 struct Inner {
     stage: Arc<Stage>,
-    client: OnceLock<Client>,
+    hub: OnceLock<(FarFleet, Arc<CallRecord>)>,
     random: Mutex<Random>,
     memory: Mutex<Memory>,
 }
@@ -69,7 +69,7 @@ impl SimulatedBot {
     pub(super) fn new(stage: &Arc<Stage>) -> Self {
         Self(Arc::new(Inner {
             stage: stage.clone(),
-            client: OnceLock::new(),
+            hub: OnceLock::new(),
             random: Mutex::new(stage.random("bot")),
             memory: Mutex::default(),
         }))
@@ -77,11 +77,7 @@ impl SimulatedBot {
 
     /// The bot calls the hub, and the hub the bot: the hub is given once both are there.
     pub(super) fn connect(&self, fleet: &Fleet, record: &Arc<CallRecord>) {
-        let _first = self.0.client.set(Client {
-            fleet: fleet.clone(),
-            token: TOKEN,
-            record: record.clone(),
-        });
+        let _first = self.0.hub.set((fleet.from_afar(), record.clone()));
     }
 
     /// Everything it was told, in order of arrival.
@@ -245,8 +241,16 @@ impl SimulatedBot {
         key: Option<String>,
         clashes: bool,
     ) {
-        let Some(client) = self.0.client.get() else {
+        let Some((hub, record)) = self.0.hub.get() else {
             return;
+        };
+        let Some(fleet) = hub.get() else {
+            return;
+        };
+        let client = Client {
+            fleet,
+            token: TOKEN,
+            record: record.clone(),
         };
         let newest_known = locked(&self.0.memory)
             .epochs

@@ -26,7 +26,7 @@ use baton_hub::store::Store;
 use baton_hub::{Clock, Core};
 use baton_simulators::random::Random;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -49,6 +49,18 @@ pub(super) struct Parts {
 /// All sandboxes. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Fleet(Arc<Inner>);
+
+/// A fleet, as what it owns knows it: platform, bot and bus call the hub that calls them,
+/// and were each to own the other, no run would ever leave the memory.
+#[derive(Clone)]
+pub(super) struct FarFleet(Weak<Inner>);
+
+impl FarFleet {
+    /// The fleet; `None` once its run is over.
+    pub(super) fn get(&self) -> Option<Fleet> {
+        self.0.upgrade().map(Fleet)
+    }
+}
 
 struct Inner {
     parts: Parts,
@@ -99,6 +111,11 @@ impl Fleet {
             sweeping: Mutex::default(),
             calls: Mutex::default(),
         }))
+    }
+
+    /// For what the fleet owns.
+    pub(super) fn from_afar(&self) -> FarFleet {
+        FarFleet(Arc::downgrade(&self.0))
     }
 
     /// The bus calls the fleet, and the fleet the bus: it is given once both are there.
@@ -316,6 +333,19 @@ impl Functions for Fleet {
                 .await
                 .unwrap_or_else(|_| Err(InvokeError::Failed("it has ended".to_owned())))
         })
+    }
+}
+
+impl Functions for FarFleet {
+    fn invoke(
+        &self,
+        function: &str,
+        payload: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Vec<u8>, InvokeError>> {
+        match self.get() {
+            Some(fleet) => fleet.invoke(function, payload),
+            None => Box::pin(async { Err(InvokeError::Failed("the run is over".to_owned())) }),
+        }
     }
 }
 

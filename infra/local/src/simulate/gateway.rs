@@ -70,9 +70,9 @@ pub(super) async fn request(
 }
 
 /// Takes a webhook of the platform to the hub.
-pub(super) fn webhook(fleet: &Fleet, post: WebhookPost) -> Exchange {
-    let fleet = fleet.clone();
+pub(super) fn webhook(fleet: Option<Fleet>, post: WebhookPost) -> Exchange {
     Box::pin(async move {
+        let fleet = fleet?;
         let headers = post
             .headers
             .iter()

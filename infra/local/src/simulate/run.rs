@@ -184,7 +184,7 @@ async fn play(
         random: Mutex::new(stage.random("bus")),
         taken: Mutex::default(),
     });
-    let functions: Arc<dyn Functions> = Arc::new(fleet.clone());
+    let functions: Arc<dyn Functions> = Arc::new(fleet.from_afar());
     let bus = LocalBus::new(
         "baton",
         &template.bus_rules,
@@ -384,8 +384,8 @@ fn settings(gladly: &GladlySim, spans: Spans, random: &mut Random) -> Settings {
 }
 
 async fn connect_platform(gladly: &GladlySim, fleet: &Fleet) -> Result<(), RunError> {
-    let to = fleet.clone();
-    gladly.carry_webhooks(move |post| gateway::webhook(&to, post));
+    let to = fleet.from_afar();
+    gladly.carry_webhooks(move |post| gateway::webhook(to.get(), post));
     let webhook = WebhookConfig::new(&format!("{HUB}/webhooks/gladly/{ENDPOINT}"))
         .basic(WEBHOOK_USER, WEBHOOK_PASSWORD)
         .event("AUTOMATION/MESSAGE_SENT")

@@ -47,20 +47,11 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn listed(&self, digest: &str) -> Result<Option<Listed>, StoreError> {
+        let pk = name_pk(digest);
         let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(name_pk(digest)))
-            .key(SK, s(DIRECTORY_SK))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Directory, false, got.consumed_capacity());
-        Ok(got.item().and_then(read_listed))
+            .item(Mechanism::Directory, (&pk, DIRECTORY_SK), true)
+            .await?;
+        Ok(got.as_ref().and_then(read_listed))
     }
 
     /// All threads that the name of a customer leads to.

@@ -2,13 +2,13 @@
 //! themselves decide. And the lease by which sweeps take turns.
 
 use super::Store;
+use super::direct::shapes::PutItem;
 use super::error::StoreError;
 use super::item::{
     DATA, DUE, DUE_INDEX, DUE_SHARD, Item, PK, SK, TTL, n, number, s, shard_of, text,
 };
 use super::log::ENTRY_LIMIT;
 use super::units::Mechanism;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
@@ -164,31 +164,16 @@ impl Store {
         if data.len() > ENTRY_LIMIT {
             return Err(StoreError::TooLarge(data.len()));
         }
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(DUE_SHARD, s(shard_of(&pk)))
-            .item(DUE, n(next.seconds_up()))
-            .item(PK, s(pk))
-            .item(SK, s(WAITING_SK))
-            .item(DATA, s(data))
-            .item(TTL, n(next.plus(DAY).seconds_up()))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        match put {
-            Ok(done) => self
-                .units
-                .count(Mechanism::Directory, true, done.consumed_capacity()),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => {
-                    self.units.count_refused(Mechanism::Directory);
-                }
-                _ => return Err(StoreError::of("PutItem", &error)),
-            },
-        }
+        let item = Item::from([
+            (DUE_SHARD.to_owned(), s(shard_of(&pk))),
+            (DUE.to_owned(), n(next.seconds_up())),
+            (PK.to_owned(), s(pk)),
+            (SK.to_owned(), s(WAITING_SK)),
+            (DATA.to_owned(), s(data)),
+            (TTL.to_owned(), n(next.plus(DAY).seconds_up())),
+        ]);
+        let put = PutItem::of(&self.table, &item).only_if("attribute_not_exists(pk)");
+        self.put(Mechanism::Directory, put).await?;
         Ok(())
     }
 
@@ -197,21 +182,10 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn waiting(&self, due: &Due) -> Result<Option<WaitingEvent>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(due.pk.clone()))
-            .key(SK, s(due.sk.clone()))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Directory, false, got.consumed_capacity());
+        let key = (&*due.pk, &*due.sk);
+        let got = self.item(Mechanism::Directory, key, true).await?;
         Ok(got
-            .item()
+            .as_ref()
             .and_then(|item| text(item, DATA))
             .and_then(|data| serde_json::from_str(data).ok()))
     }
@@ -329,20 +303,9 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn lease(&self) -> Result<Option<Lease>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(LEASE_PK))
-            .key(SK, s(LEASE_SK))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Lease, false, got.consumed_capacity());
-        Ok(got.item().and_then(|item| {
+        let key = (LEASE_PK, LEASE_SK);
+        let got = self.item(Mechanism::Lease, key, true).await?;
+        Ok(got.as_ref().and_then(|item| {
             let sliced = number(item, "b").zip(number(item, "u"));
             Some(Lease {
                 owner: text(item, "o")?.to_owned(),

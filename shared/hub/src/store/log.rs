@@ -1,14 +1,14 @@
 //! A thread's log: load, append, search.
 
-use super::Store;
 use super::codec::{
     CHECKPOINT_SK, Checkpoint, ENTRY_PREFIX, entry_item, entry_sk, read_checkpoint, read_entry,
 };
+use super::direct::shapes::{Attributes, Partition, PutItem, Query, Read, Text};
 use super::error::StoreError;
-use super::item::{PK, SK, s, text};
+use super::item::{SK, s, text};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use super::{Store, Written};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::{Entry, Mutation, SCHEMA as CURRENT, Thread, ThreadId, Timestamp, apply_entry};
 
 /// The checkpoint and up to 8 entries: what one Query reads first.
@@ -127,22 +127,22 @@ impl Store {
         let mut start = None;
         loop {
             let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(id.as_str()))
-                .scan_index_forward(false)
-                .consistent_read(consistent)
-                .limit(if start.is_none() { FIRST_PAGE } else { 50 })
-                .set_exclusive_start_key(start)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| StoreError::of("Query", &error))?;
-            self.units
-                .count(Mechanism::Load, false, page.consumed_capacity());
-            for item in page.items() {
+                .ask(&Query {
+                    table_name: &self.table,
+                    key_condition_expression: "pk = :pk",
+                    expression_attribute_values: Partition {
+                        pk: Text { text: id.as_str() },
+                    },
+                    scan_index_forward: false,
+                    consistent_read: consistent,
+                    limit: if start.is_none() { FIRST_PAGE } else { 50 },
+                    exclusive_start_key: start.as_ref().map(Attributes),
+                    return_consumed_capacity: "TOTAL",
+                })
+                .await?;
+            let capacity = page.consumed_capacity.as_ref();
+            self.units.count(Mechanism::Load, false, capacity);
+            for Read(item) in &page.items {
                 match text(item, SK) {
                     Some(CHECKPOINT_SK) => checkpoint = read_checkpoint(item),
                     Some(sk) if sk.starts_with(ENTRY_PREFIX) => {
@@ -151,7 +151,7 @@ impl Store {
                     _ => {}
                 }
             }
-            start = page.last_evaluated_key().cloned();
+            start = page.last_evaluated_key.map(|Read(key)| key);
             let covered = checkpoint.state.as_ref().map_or(0, |state| state.seq);
             let reached = newest_first
                 .last()
@@ -179,31 +179,13 @@ impl Store {
         if size > ENTRY_LIMIT {
             return Err(StoreError::TooLarge(size));
         }
-        let unless_taken = !Mutation::AppendCondition.is_on();
-        let condition = unless_taken.then(|| "attribute_not_exists(pk)".to_owned());
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .set_condition_expression(condition)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        let refused = match put {
-            Ok(done) => {
-                self.units
-                    .count(Mechanism::Append, true, done.consumed_capacity());
-                return Ok(Appended::Yes);
-            }
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(refused)) => {
-                    self.units.count_refused(Mechanism::Append);
-                    refused.item().cloned()
-                }
-                _ => return Err(StoreError::of("PutItem", &error)),
-            },
+        let mut put = PutItem::of(&self.table, &item).showing_what_stands();
+        if !Mutation::AppendCondition.is_on() {
+            put = put.only_if("attribute_not_exists(pk)");
+        }
+        let refused = match self.put(Mechanism::Append, put).await? {
+            Written::Yes => return Ok(Appended::Yes),
+            Written::Refused(standing) => standing,
         };
         let standing = match refused {
             Some(item) => read_entry(&item)?,
@@ -225,20 +207,9 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn entry(&self, id: &ThreadId, seq: u64) -> Result<Option<Entry>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(id.as_str()))
-            .key(SK, s(entry_sk(seq)))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::LogSearch, false, got.consumed_capacity());
-        Ok(got.item().map(read_entry).transpose()?)
+        let key = (id.as_str(), &*entry_sk(seq));
+        let got = self.item(Mechanism::LogSearch, key, true).await?;
+        Ok(got.as_ref().map(read_entry).transpose()?)
     }
 
     /// Reads the entries from seq `from` on, ascending, at most `limit`.

@@ -5,6 +5,7 @@
 //! costs a write unit per started KB.
 
 use super::Store;
+use super::direct::shapes::PutItem;
 use super::error::StoreError;
 use super::item::{Item, PK, SHARDS, SK, TTL, b, bytes, n, number, s, shard_of, text};
 use super::rows::day_of;
@@ -123,23 +124,17 @@ impl Store {
             nonce: nonce.to_owned(),
         };
         let kept = poison.body.get(..POISON_LIMIT).unwrap_or(&poison.body);
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, s(id.pk()))
-            .item(SK, s(id.sk()))
-            .item(ENDPOINT, s(poison.endpoint.clone()))
-            .item(PROBLEM, s(poison.problem.clone()))
-            .item(BODY, b(kept.to_vec()))
-            .item(LENGTH, n(poison.length))
-            .item(TTL, n(poison.at.plus(POISON_KEPT).seconds_up()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("PutItem", &error))?;
-        self.units
-            .count(Mechanism::Poison, true, put.consumed_capacity());
+        let item = Item::from([
+            (PK.to_owned(), s(id.pk())),
+            (SK.to_owned(), s(id.sk())),
+            (ENDPOINT.to_owned(), s(poison.endpoint.clone())),
+            (PROBLEM.to_owned(), s(poison.problem.clone())),
+            (BODY.to_owned(), b(kept.to_vec())),
+            (LENGTH.to_owned(), n(poison.length)),
+            (TTL.to_owned(), n(poison.at.plus(POISON_KEPT).seconds_up())),
+        ]);
+        let put = PutItem::of(&self.table, &item);
+        self.put(Mechanism::Poison, put).await?;
         Ok(id)
     }
 
@@ -235,20 +230,9 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn poison(&self, id: &PoisonId) -> Result<Option<Poison>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(id.pk()))
-            .key(SK, s(id.sk()))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Poison, false, got.consumed_capacity());
-        Ok(got.item().and_then(|item| {
+        let key = (&*id.pk(), &*id.sk());
+        let got = self.item(Mechanism::Poison, key, true).await?;
+        Ok(got.as_ref().and_then(|item| {
             let note = note(item)?;
             Some(Poison {
                 endpoint: note.endpoint,

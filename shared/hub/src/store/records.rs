@@ -1,12 +1,11 @@
 //! Single items: tokens, the settings document, and idempotency keys of calls that are
 //! not about an existing thread.
 
-use super::Store;
+use super::direct::shapes::PutItem;
 use super::error::StoreError;
 use super::item::{DATA, Item, PK, SK, TTL, n, s, text};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure};
+use super::{Store, Written};
 use baton_domain::time::DAY;
 use baton_domain::{Fingerprint, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -100,38 +99,18 @@ impl Store {
     }
 
     async fn document(&self, pk: &str, sk: &str) -> Result<Option<String>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(pk))
-            .key(SK, s(sk))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Settings, false, got.consumed_capacity());
-        Ok(got
-            .item()
-            .and_then(|item| text(item, DATA))
-            .map(str::to_owned))
+        let got = self.item(Mechanism::Settings, (pk, sk), false).await?;
+        Ok(got.and_then(|item| text(&item, DATA).map(str::to_owned)))
     }
 
     async fn put_document(&self, pk: &str, sk: &str, data: &str) -> Result<(), StoreError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, s(pk))
-            .item(SK, s(sk))
-            .item(DATA, s(data))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("PutItem", &error))?;
-        self.units
-            .count(Mechanism::Settings, true, put.consumed_capacity());
+        let item = Item::from([
+            (PK.to_owned(), s(pk)),
+            (SK.to_owned(), s(sk)),
+            (DATA.to_owned(), s(data)),
+        ]);
+        let put = PutItem::of(&self.table, &item);
+        self.put(Mechanism::Settings, put).await?;
         Ok(())
     }
 
@@ -147,39 +126,26 @@ impl Store {
         leads_to: &str,
         now: Timestamp,
     ) -> Result<KeyClaim, StoreError> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(PK, s(key_pk(key)))
-            .item(SK, s(KEY_SK))
-            .item("b", s(String::from(body)))
-            .item("t", s(leads_to))
-            .item("a", n(now.0))
-            .item(TTL, n(now.plus(KEY_KEPT).seconds_up()))
-            // Expiry is a matter of the clock, not of when the item is collected.
-            .condition_expression("attribute_not_exists(pk) OR #a <= :expired")
-            .expression_attribute_names("#a", "a")
-            .expression_attribute_values(":expired", n(now.plus(-KEY_KEPT).0))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        let error = match put {
-            Ok(done) => {
-                self.units
-                    .count(Mechanism::Key, true, done.consumed_capacity());
-                return Ok(KeyClaim::New);
-            }
-            Err(error) => error,
+        let item = Item::from([
+            (PK.to_owned(), s(key_pk(key))),
+            (SK.to_owned(), s(KEY_SK)),
+            ("b".to_owned(), s(String::from(body))),
+            ("t".to_owned(), s(leads_to)),
+            ("a".to_owned(), n(now.0)),
+            (TTL.to_owned(), n(now.plus(KEY_KEPT).seconds_up())),
+        ]);
+        // Expiry is a matter of the clock, not of when the item is collected.
+        let expired = (":expired", n(now.plus(-KEY_KEPT).0));
+        let put = PutItem::of(&self.table, &item)
+            .only_if("attribute_not_exists(pk) OR #a <= :expired")
+            .naming(("#a", "a"), expired)
+            .showing_what_stands();
+        let refused = match self.put(Mechanism::Key, put).await? {
+            Written::Yes => return Ok(KeyClaim::New),
+            Written::Refused(standing) => standing,
         };
-        let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error()
-        else {
-            return Err(StoreError::of("PutItem", &error));
-        };
-        self.units.count_refused(Mechanism::Key);
-        let standing = match refused.item() {
-            Some(item) => item.clone(),
+        let standing = match refused {
+            Some(item) => item,
             // An engine that does not return the item is asked for it.
             None => self.key_item(key).await?.ok_or(StoreError::Contended)?,
         };
@@ -192,20 +158,8 @@ impl Store {
     }
 
     async fn key_item(&self, key: Fingerprint) -> Result<Option<Item>, StoreError> {
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(key_pk(key)))
-            .key(SK, s(KEY_SK))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Key, false, got.consumed_capacity());
-        Ok(got.item)
+        let pk = key_pk(key);
+        self.item(Mechanism::Key, (&pk, KEY_SK), true).await
     }
 }
 

@@ -1,11 +1,11 @@
 //! Reading across threads: one row per conversation, kept by `publish`, and the
 //! sparse index of those that are open. Never a Scan.
 
-use super::Store;
+use super::direct::shapes::PutItem;
 use super::error::StoreError;
 use super::item::{DATA, Item, OPEN, OPEN_INDEX, OPEN_SINCE, PK, SHARDS, SK, TTL, n, s, text};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use super::{Store, Written};
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
 use baton_domain::{CloseReason, ConversationId, Holder, HolderKind, Ledger, Timestamp};
@@ -99,44 +99,27 @@ impl Store {
         let id = row.conversation.to_string();
         let shard = row.conversation.thread().shard(SHARDS);
         let data = serde_json::to_string(row).unwrap_or_default();
-        let mut put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(
-                PK,
-                s(row_pk(&row.connection, &day_of(row.opened_at), shard)),
-            )
-            .item(SK, s(moment_sk(row.opened_at, &id)))
-            .item("s", n(row.seq))
-            .item(DATA, s(data))
-            .item(TTL, n(row.opened_at.plus(ROWS_KEPT).seconds_up()));
+        let pk = row_pk(&row.connection, &day_of(row.opened_at), shard);
+        let mut item = Item::from([
+            (PK.to_owned(), s(pk)),
+            (SK.to_owned(), s(moment_sk(row.opened_at, &id))),
+            ("s".to_owned(), n(row.seq)),
+            (DATA.to_owned(), s(data)),
+            (
+                TTL.to_owned(),
+                n(row.opened_at.plus(ROWS_KEPT).seconds_up()),
+            ),
+        ]);
         if row.closed_at.is_none() {
-            put = put
-                .item(OPEN, s(open_pk(&row.connection, row.holder.kind(), shard)))
-                .item(OPEN_SINCE, s(moment_sk(row.since, &id)));
+            let open = open_pk(&row.connection, row.holder.kind(), shard);
+            item.insert(OPEN.to_owned(), s(open));
+            item.insert(OPEN_SINCE.to_owned(), s(moment_sk(row.since, &id)));
         }
-        let done = put
-            .condition_expression("attribute_not_exists(pk) OR #s < :s")
-            .expression_attribute_names("#s", "s")
-            .expression_attribute_values(":s", n(row.seq))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        match done {
-            Ok(done) => {
-                self.units
-                    .count(Mechanism::Row, true, done.consumed_capacity());
-                Ok(true)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => {
-                    self.units.count_refused(Mechanism::Row);
-                    Ok(false)
-                }
-                _ => Err(StoreError::of("PutItem", &error)),
-            },
-        }
+        let put = PutItem::of(&self.table, &item)
+            .only_if("attribute_not_exists(pk) OR #s < :s")
+            .naming(("#s", "s"), (":s", n(row.seq)));
+        let written = self.put(Mechanism::Row, put).await?;
+        Ok(matches!(written, Written::Yes))
     }
 
     /// Open conversations of a connection held by this kind, the longest first.
