@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// How often each operation is tried.
-const TRIES: u64 = 60;
+const TRIES: u64 = 16;
 const TOKENS: [&str; 4] = [
     "demo-bot-token",
     "demo-admin-token",
@@ -140,6 +140,17 @@ fn filled(path: &str, id: &str) -> String {
     path.replace("{id}", id).replace("{name}", "closed")
 }
 
+/// A crowded machine may be too slow for a webhook; the platform sends it again.
+async fn written(stage: &Stage, event: String) {
+    for _ in 0..5 {
+        match stage.webhook(event.clone()).await {
+            503 => tokio::time::sleep(std::time::Duration::from_millis(500)).await,
+            status => return assert_eq!(status, 200),
+        }
+    }
+    panic!("the hub takes no webhook");
+}
+
 #[tokio::test]
 async fn whatever_is_described_is_answered_as_described() {
     let stage = Stage::set().await;
@@ -164,7 +175,7 @@ async fn whatever_is_described_is_answered_as_described() {
                     _ if path.contains("/conversations/{id}") => {
                         let text = if number % 2 == 0 { "silent" } else { "say" };
                         let event = message_event(&session, &session, &session, text, &now_iso());
-                        assert_eq!(stage.webhook(event).await, 200);
+                        written(&stage, event).await;
                         key.thread(CONNECTION, &session).to_string()
                     }
                     _ => CONNECTION.to_owned(),
@@ -231,7 +242,7 @@ async fn whatever_is_described_is_answered_as_described() {
     let of = |status: u16| answered.get(&status).copied().unwrap_or_default();
     // A client that is always refused shows nothing.
     assert!(
-        of(200) + of(202) > 100 && of(400) > 50 && of(404) > 20,
+        of(200) + of(202) > 60 && of(400) > 15 && of(404) > 8,
         "{answered:?}"
     );
 }

@@ -282,6 +282,7 @@ async fn every_role_may_what_it_may_and_nothing_else() {
         let last = route.path.rsplit('/').next().unwrap_or_default();
         let may: &[Role] = match (route.method.as_str(), last) {
             ("GET", _) if !is_face(&route) => &[Role::Bot, Role::Agent, Role::Admin, Role::Reader],
+            ("GET", _) => &[Role::Bot, Role::Agent, Role::Admin],
             (_, "erase") => &[Role::Admin],
             (_, "messages" | "typing" | "typing-indicators") => &[Role::Bot, Role::Agent],
             _ => &[Role::Bot, Role::Agent, Role::Admin],

@@ -104,6 +104,13 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether the conversation that was named has been erased.
+    fn named_is_erased(&self) -> bool {
+        self.conversation
+            .as_ref()
+            .is_some_and(|named| named.first_seq() <= self.loaded.thread.erased_by)
+    }
+
     /// Its connection.
     ///
     /// # Errors
