@@ -68,7 +68,7 @@ fn civil(days: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-fn row_pk(connection: &str, day: &str, shard: u32) -> String {
+pub(super) fn row_pk(connection: &str, day: &str, shard: u32) -> String {
     format!("row#{connection}#{day}#{shard}")
 }
 
@@ -77,7 +77,7 @@ fn open_pk(connection: &str, kind: HolderKind, shard: u32) -> String {
 }
 
 /// Sorts conversations by a moment: their opening, or since when they are held so.
-fn moment_sk(at: Timestamp, conversation: &str) -> String {
+pub(super) fn moment_sk(at: Timestamp, conversation: &str) -> String {
     format!("{:014}#{conversation}", at.0.max(0))
 }
 
