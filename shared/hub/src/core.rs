@@ -78,7 +78,7 @@ impl Core {
     }
 
     /// A thread as it was at the end of an earlier conversation of it; `None` where it
-    /// has no conversation that began at this entry. Its opening says all that a
+    /// has no conversation that began at this entry, or that was erased. Its opening says all that a
     /// conversation begins with, so that its own entries are enough.
     ///
     /// # Errors
@@ -103,6 +103,10 @@ impl Core {
             let mut folded = 0;
             past.tail.clear();
             for entry in of_it {
+                // Erased, or being erased just now.
+                if entry.is_blank() {
+                    return Ok(None);
+                }
                 past.push(entry);
                 folded += 1;
             }
