@@ -3,7 +3,8 @@
 //! them.
 
 use crate::api::{
-    Answer, connections as settings, control as holding, conversations as questions, messages,
+    Answer, configuring, connections as settings, control as holding, conversations as questions,
+    messages,
 };
 use crate::gladly_face::{self, FaceAnswer};
 use crate::http::{HttpRequest, HttpResponse};
@@ -120,6 +121,18 @@ pub async fn connections(api: Api, request: HttpRequest) -> HttpResponse {
     match request.route_key.as_str() {
         "GET /v1/connections" => baton(api.clone(), to, settings::list(api, request)).await,
         "GET /v1/connections/{id}" => baton(api.clone(), to, settings::one(api, request)).await,
+        "PUT /v1/connections/{id}" => {
+            baton(api.clone(), to, configuring::change(api, request)).await
+        }
+        "DELETE /v1/connections/{id}" => {
+            baton(api.clone(), to, configuring::remove(api, request)).await
+        }
+        "GET /v1/connections/{id}/settings" => {
+            baton(api.clone(), to, configuring::settings(api, request)).await
+        }
+        "GET /v1/connections/{id}/changes" => {
+            baton(api.clone(), to, configuring::changes(api, request)).await
+        }
         "GET /openapi.json" => baton(api.clone(), to, settings::openapi(api, request)).await,
         "GET /problems/{name}" => baton(api.clone(), to, settings::problem(api, request)).await,
         "GET /health" => baton(api.clone(), to, settings::health(api, request)).await,

@@ -150,6 +150,34 @@ impl Stage {
         self.answer("connections", &unknown).await;
     }
 
+    /// An admin reads a connection's settings, changes them twice, since the first change
+    /// is filed by the second, and sees who did.
+    async fn configured(&self) {
+        let call = async |method: &str, rest: &str, revision: &str, body: Value| {
+            let mut event = sample("connections_change");
+            let path = format!("/v1/connections/shop-chat{rest}");
+            event["routeKey"] = json!(format!("{method} /v1/connections/{{id}}{rest}"));
+            event["rawPath"] = json!(path);
+            event["requestContext"]["http"]["method"] = json!(method);
+            event["headers"]["if-match"] = json!(revision);
+            event["body"] = json!(body.to_string());
+            let (status, body) = http(&self.answer("connections", &event).await);
+            assert_eq!(status, 200, "{method} {rest}: {body}");
+            body
+        };
+        let read = call("GET", "/settings", "", Value::Null).await;
+        let (mut form, mut revision) = (read["connection"].clone(), read["revision"].clone());
+        for text_on_bus in [true, false] {
+            form["text_on_bus"] = json!(text_on_bus);
+            let given = revision.as_str().expect("a revision").to_owned();
+            let changed = call("PUT", "", &given, form.clone()).await;
+            assert_eq!(changed["changed"], json!(["text_on_bus"]));
+            revision = changed["revision"].clone();
+        }
+        let list = call("GET", "/changes", "", Value::Null).await;
+        assert_eq!(list["changes"].as_array().map(Vec::len), Some(2), "{list}");
+    }
+
     /// Webhooks: a new one on a long thread, poison, and one that waits for its name.
     async fn webhooks(&self) {
         Past::of(&self.scene, 1).messages("gladly", LONG).await;
@@ -197,6 +225,7 @@ async fn every_function_may_do_what_it_does_and_does_what_it_may() {
         assert_eq!(published["batchItemFailures"], json!([]), "{published}");
     }
     stage.commands().await;
+    stage.configured().await;
     stage.webhooks().await;
     stage.published_claim().await;
     stage.swept().await;

@@ -1,7 +1,7 @@
 //! The description of the Baton API: OpenAPI 3.1, from the types and routes themselves.
 //! Only the function `connections` serves it, and so only that one links it.
 
-use super::{connections, control, conversations, messages};
+use super::{configuring, connections, control, conversations, messages};
 use crate::problem::{FieldError, Kind, PROBLEM_JSON, ProblemDocument};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -39,6 +39,10 @@ const TOKEN: &str = "token";
         conversations::events,
         connections::list,
         connections::one,
+        configuring::settings,
+        configuring::change,
+        configuring::remove,
+        configuring::changes,
         connections::health,
         connections::problem,
         connections::openapi,
@@ -188,6 +192,10 @@ refusals! {
     /// What typing can be refused with.
     TypingRefusals: [
         InvalidJson, InvalidField, Unauthorized, Forbidden, NotFound, NotHolder, TooLarge, Internal, Unavailable,
+    ];
+    /// What a change of settings can be refused with.
+    ConfigureRefusals: [
+        InvalidJson, InvalidField, Unauthorized, Forbidden, NotFound, StaleRevision, TooLarge, Internal, Unavailable,
     ];
     /// What health can be refused with.
     HealthRefusals: [Internal, Unavailable];

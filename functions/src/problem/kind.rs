@@ -27,6 +27,8 @@ pub enum Kind {
     NoDesk,
     /// Somebody else is delivering.
     Claimed,
+    /// The revision given is not the present one.
+    StaleRevision,
     /// The body is too large.
     TooLarge,
     /// The idempotency key was used with another body.
@@ -64,7 +66,7 @@ pub struct Page {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::InvalidField,
         Self::Unauthorized,
@@ -77,6 +79,7 @@ impl Kind {
         Self::Erased,
         Self::NoDesk,
         Self::Claimed,
+        Self::StaleRevision,
         Self::TooLarge,
         Self::KeyReused,
         Self::ContentLimits,
@@ -202,6 +205,14 @@ impl Kind {
                 means: "Another process of the hub owns this conversation's outbound work at the moment.",
                 why: "One owner at a time keeps messages in order.",
                 todo: "Repeat the call after the seconds in `retry-after`, with the same Idempotency-Key.",
+            },
+            Self::StaleRevision => &Page {
+                name: "stale-revision",
+                status: 412,
+                title: "The settings have changed",
+                means: "The revision in `If-Match` is not the present one. Nothing was changed.",
+                why: "Somebody else, or `baton apply`, has changed the settings since you read them. The detail names the present revision.",
+                todo: "Read the connection's settings again, and repeat your change on what you find, with the new revision.",
             },
             Self::TooLarge => &Page {
                 name: "too-large",

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `check` (feature `config`) | the text, with every mistake at once |
 //! | `render` (feature `config`) | mistakes as a terminal shows them |
+//! | `plan` | what applying settings will change, and what it writes |
+//! | `edit` | changes of single connections in it |
 //! | `document` | the form that is kept in the table, and the secrets beside it |
 //!
 //! Lambda functions never see TOML: `baton apply` checks it and stores what
@@ -49,6 +51,8 @@
 //! | `connection.timers.queue_limit` | none | hub's own desk: `{ after = "10m", then = "bot" }`, `then` is `bot`, `notify` or `inbox` with `inbox = "..."` |
 
 mod document;
+mod edit;
+mod plan;
 
 #[cfg(feature = "config")]
 mod address;
@@ -79,7 +83,9 @@ mod timers;
 #[cfg(feature = "config")]
 mod tests;
 
-pub use document::{BadDocument, from_document, to_document};
+pub use document::{BadDocument, from_document, revision_of, to_document};
+pub use edit::{EditError, Edited, connection_form, remove_connection, replace_connection};
+pub use plan::{Field, How, Item, Plan, Written, plan};
 
 #[cfg(feature = "config")]
 pub use check::{CheckContext, Checked, check};

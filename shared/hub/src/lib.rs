@@ -10,6 +10,7 @@
 //! | [`inbound`], [`poison`] | webhooks in; what of them could not be used |
 //! | [`stream`], [`relay`], [`telling`] | from the stream: tells bots, delivers |
 //! | [`publish`], [`facts`], [`bus`] | from the stream: the bus, rows, directory |
+//! | [`registration`] | the hub's webhook at the platform |
 //! | [`sweep`] | everything that is due |
 //! | [`doctor`], [`checkup`] | what is wrong and what to do about it, and repairing it |
 //! | [`deliver`], [`calls`] | outbound work off the queue, the HTTP client |
@@ -31,6 +32,7 @@ pub mod metrics;
 pub mod poison;
 pub mod publish;
 mod rates;
+pub mod registration;
 pub mod relay;
 pub mod settings;
 pub mod source;

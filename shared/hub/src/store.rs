@@ -13,7 +13,8 @@
 //! | [`directory`] | other names of a thread |
 //! | [`poison`] | webhooks that could not be used |
 //! | [`description`] | how the table is set up, for the operator |
-//! | [`records`] | idempotency keys, tokens, settings |
+//! | [`records`] | idempotency keys, tokens |
+//! | [`settings`] | the settings document, its changes, webhooks as last seen |
 //! | `seats` | the seats of the hub's own agents |
 //! | `direct` | reading a thread, reading and putting items: without the SDK's layers |
 //! | [`units`] | consumed capacity by mechanism |
@@ -32,6 +33,7 @@ pub mod poison;
 pub mod records;
 pub mod rows;
 mod seats;
+pub mod settings;
 pub mod units;
 
 pub use error::StoreError;

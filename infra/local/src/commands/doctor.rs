@@ -1,8 +1,8 @@
 //! `baton doctor`.
 
-use super::operator;
-use axum::extract::{FromRef, State};
-use axum::http::StatusCode;
+use super::reach::{PlaceArguments, Refusal, down};
+use crate::place::Operator;
+use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use baton_hub::Core;
@@ -10,21 +10,15 @@ use baton_hub::calls::Calls;
 use baton_hub::doctor::{Doctor, Finding, Report, Severity};
 use baton_hub::telling::Teller;
 use std::fmt::Write as _;
-use std::path::Path;
 
 /// What a hub is asked by this command.
-pub(super) fn routes<Asked>() -> Router<Asked>
-where
-    Asked: Clone + Send + Sync + 'static,
-    Core: FromRef<Asked>,
-{
+pub(super) fn routes() -> Router<Operator> {
     Router::new().route("/doctor", get(examine))
 }
 
-async fn examine(State(core): State<Core>) -> Result<Json<Report>, StatusCode> {
+async fn examine(State(core): State<Core>) -> Result<Json<Report>, Refusal> {
     // Its own client: what it learns of slow receivers is nobody else's business.
-    let calls = Calls::new(core.clock.clone(), 0);
-    let calls = calls.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let calls = Calls::new(core.clock.clone(), 0).map_err(down)?;
     let doctor = Doctor {
         core,
         teller: Teller::new(calls.clone()),
@@ -34,21 +28,9 @@ async fn examine(State(core): State<Core>) -> Result<Json<Report>, StatusCode> {
 }
 
 /// The command.
-pub(super) async fn run(folder: &Path, json: bool) -> Result<(), String> {
-    let answer = operator::ask(folder, "GET", "/doctor", None).await;
-    let text = match answer {
-        Some(Ok((200, text))) => text,
-        Some(Ok((status, _))) => return Err(format!("the running hub answered {status}")),
-        Some(Err(error)) => return Err(error),
-        None => {
-            return Err(format!(
-                "no hub runs on {}: start it, or name its folder with --data",
-                folder.display()
-            ));
-        }
-    };
-    let report: Report = serde_json::from_str(&text)
-        .map_err(|error| format!("the running hub's answer: {error}"))?;
+pub(super) async fn run(place: &PlaceArguments, json: bool) -> Result<(), String> {
+    let hub = place.reach(false).await?;
+    let report: Report = hub.json("GET", "/doctor", None).await?;
     if json {
         let pretty = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
         super::say(&format!("{pretty}\n"));

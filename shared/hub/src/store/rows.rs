@@ -133,19 +133,10 @@ impl Store {
         opened_at: Timestamp,
     ) -> Result<Option<Row>, StoreError> {
         let shard = conversation.thread().shard(SHARDS);
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(row_pk(connection, &day_of(opened_at), shard)))
-            .key(SK, s(moment_sk(opened_at, &conversation.to_string())))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Read, false, got.consumed_capacity());
-        Ok(got.item().and_then(read_row))
+        let pk = row_pk(connection, &day_of(opened_at), shard);
+        let sk = moment_sk(opened_at, &conversation.to_string());
+        let got = self.item(Mechanism::Read, (&pk, &sk), false).await?;
+        Ok(got.as_ref().and_then(read_row))
     }
 
     /// Open conversations of a connection held by this kind, the longest first.
