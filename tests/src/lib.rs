@@ -7,6 +7,7 @@
 //! | [`built`] | the functions, built and started the way Lambda starts them |
 //! | [`certificate`] | AWS behind TLS, with an authority of the tests' own |
 //! | [`deadlines`] | the sweep on a virtual clock: ticks, sandboxes, throttling, lateness |
+//! | [`dynamodb_local`] | Amazon's DynamoDB Local |
 //! | [`emulator`] | `cargo lambda watch` and the functions attached to it |
 //! | [`processes`] | a hub of real processes between a simulated platform and a sample bot |
 //! | [`reference`](mod@reference) | the conversation by which cost is judged, metered |
@@ -19,6 +20,7 @@ pub mod aws;
 pub mod built;
 pub mod certificate;
 pub mod deadlines;
+pub mod dynamodb_local;
 pub mod emulator;
 pub mod processes;
 pub mod reference;

@@ -50,7 +50,7 @@ macro_rules! contract {
 
         #[tokio::test]
         async fn dynamodb_local() {
-            let Some(server) = engines::DynamoDbLocal::start().await else { return };
+            let Some(server) = engines::Amazon::start().await else { return };
             $($(
                 println!("{}::{}", stringify!($room), stringify!($case));
                 $room::$case(&server.table().await).await;
