@@ -35,7 +35,7 @@ pub struct Problem {
     /// Seconds after which the same call may succeed.
     pub retry_after_s: Option<u32>,
     /// The methods that the path has, where the one given is not among them.
-    pub allow: Option<String>,
+    pub allow: Option<Box<str>>,
 }
 
 /// One thing that is wrong in a request.
@@ -110,7 +110,7 @@ impl Problem {
             "This path is not called with {given}, but with {allow}. All calls are listed at /openapi.json."
         );
         Self {
-            allow: Some(allow),
+            allow: Some(allow.into()),
             ..Self::new(Kind::MethodNotAllowed, detail)
         }
     }

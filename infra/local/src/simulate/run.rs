@@ -276,6 +276,7 @@ async fn play(
         let day = day_of(baton_domain::Timestamp(day));
         rows.extend(store.rows_of_day(CONNECTION, &day).await?);
     }
+    let table = engine.contents(TABLE).await?;
     let evidence = Evidence {
         policy,
         spans,
@@ -288,7 +289,7 @@ async fn play(
         rows,
         sweeps: fleet.sweeps(),
         erasures,
-        table: engine.contents(TABLE).await?,
+        table,
         stage: stage.clone(),
     };
     let copies = evidence.deliveries.iter().filter(|it| it.copy > 0).count();
