@@ -2,7 +2,7 @@
 //! Only the function `connections` serves it, and so only that one links it.
 
 use super::{connections, control, conversations, messages};
-use crate::problem::{FieldError, Kind, PROBLEM_JSON, ProblemDocument};
+use crate::problem::{Allow, FieldError, Kind, PROBLEM_JSON, ProblemDocument};
 use std::collections::{BTreeMap, BTreeSet};
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
@@ -66,24 +66,21 @@ pub fn description(public_url: Option<&str>) -> Description {
     description
 }
 
-/// The methods that a path is called with, in upper case; none for a path that is none of
-/// the API's.
+/// The methods that a path is called with; `None` for a path that is none of the API's.
 #[must_use]
-pub fn methods(path: &str) -> Vec<String> {
+pub fn methods(path: &str) -> Option<Allow> {
     let described = BatonApi::openapi();
-    let item = described
+    let (_, item) = described
         .paths
         .paths
         .iter()
-        .find(|(template, _)| fits(template, path))
-        .map(|(_, item)| item);
-    [
-        ("GET", item.and_then(|item| item.get.as_ref())),
-        ("POST", item.and_then(|item| item.post.as_ref())),
-    ]
-    .into_iter()
-    .filter_map(|(method, operation)| operation.map(|_| method.to_owned()))
-    .collect()
+        .find(|(template, _)| fits(template, path))?;
+    match (&item.get, &item.post) {
+        (Some(_), Some(_)) => Some(Allow::GetAndPost),
+        (Some(_), None) => Some(Allow::Get),
+        (None, Some(_)) => Some(Allow::Post),
+        (None, None) => None,
+    }
 }
 
 /// Whether a path is one of this template's, such as `/v1/connections/{id}`.
@@ -337,8 +334,6 @@ mod tests {
     fn every_path_knows_its_methods_and_no_other_path_has_any() {
         for (path, item) in described()["paths"].as_object().expect("paths") {
             let called = path.replace("{id}", "x").replace("{name}", "x");
-            let mut known = methods(&called);
-            known.sort();
             let mut wanted: Vec<String> = item
                 .as_object()
                 .expect("methods")
@@ -346,7 +341,8 @@ mod tests {
                 .map(|method| method.to_ascii_uppercase())
                 .collect();
             wanted.sort();
-            assert_eq!(known, wanted, "{called}");
+            let known = methods(&called).map(Allow::as_str);
+            assert_eq!(known, Some(wanted.join(", ").as_str()), "{called}");
         }
         for path in [
             "/v1",
@@ -355,7 +351,7 @@ mod tests {
             "/v1/conversations/x/y",
             "",
         ] {
-            assert_eq!(methods(path), Vec::<String>::new(), "{path}");
+            assert_eq!(methods(path), None, "{path}");
         }
     }
 
