@@ -85,7 +85,7 @@ fn arming_in_the_commit_is_missed() {
 fn the_tombstone_is_missed() {
     // Webhooks come late often: after the erasure of what they tell.
     let late = Weather::only(&[(Fault::WebhookDelayed, 0.4), (Fault::WebhookRepeated, 0.2)]);
-    bites(Mutation::Tombstone, Some(&late), 60);
+    bites(Mutation::Tombstone, Some(&late), 40);
 }
 
 #[test]
