@@ -3,10 +3,10 @@
 //! read off them.
 
 use super::Store;
+use super::direct::shapes::Request;
 use super::error::StoreError;
-use super::item::{PK, SK, TTL, n, number, s, text};
+use super::item::{TTL, n, number, s, text};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
 use baton_domain::{ThreadId, Timestamp};
 
@@ -52,28 +52,18 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn list_name(&self, digest: &str, listed: &Listed) -> Result<bool, StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(format!("dir#{digest}")))
-            .key(SK, s(DIRECTORY_SK))
-            .update_expression("SET #t = :t, #a = :a, #cn = :cn, #ttl = :ttl")
-            .condition_expression("attribute_not_exists(#a) OR #a <= :a")
-            .expression_attribute_names("#t", THREAD)
-            .expression_attribute_names("#a", AT)
-            .expression_attribute_names("#cn", "cn")
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":t", s(listed.thread.as_str()))
-            .expression_attribute_values(":a", n(listed.at.0))
-            .expression_attribute_values(":cn", s(listed.connection.clone()))
-            .expression_attribute_values(":ttl", n(listed.at.plus(DIRECTORY_KEPT).seconds_up()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        self.conditional(
-            Mechanism::Directory,
-            updated.map(|done| done.consumed_capacity),
-        )
+        let pk = format!("dir#{digest}");
+        let update = "SET #t = :t, #a = :a, #cn = :cn, #ttl = :ttl";
+        let request = Request::update(&self.table, (&pk, DIRECTORY_SK), update)
+            .only_if("attribute_not_exists(#a) OR #a <= :a")
+            .name("#t", THREAD)
+            .name("#a", AT)
+            .name("#cn", "cn")
+            .name("#ttl", TTL)
+            .value(":t", s(listed.thread.as_str()))
+            .value(":a", n(listed.at.0))
+            .value(":cn", s(listed.connection.clone()))
+            .value(":ttl", n(listed.at.plus(DIRECTORY_KEPT).seconds_up()));
+        self.done(Mechanism::Directory, &request).await
     }
 }

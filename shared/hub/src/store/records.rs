@@ -1,7 +1,7 @@
 //! Single items: tokens, the settings document, and idempotency keys of calls that are
 //! not about an existing thread.
 
-use super::direct::shapes::PutItem;
+use super::direct::shapes::Request;
 use super::error::StoreError;
 use super::item::{DATA, Item, PK, SK, TTL, n, s, text};
 use super::units::Mechanism;
@@ -109,8 +109,8 @@ impl Store {
             (SK.to_owned(), s(sk)),
             (DATA.to_owned(), s(data)),
         ]);
-        let put = PutItem::of(&self.table, &item);
-        self.put(Mechanism::Settings, put).await?;
+        let request = Request::put(&self.table, &item);
+        self.ask(Mechanism::Settings, &request).await?;
         Ok(())
     }
 
@@ -135,12 +135,12 @@ impl Store {
             (TTL.to_owned(), n(now.plus(KEY_KEPT).seconds_up())),
         ]);
         // Expiry is a matter of the clock, not of when the item is collected.
-        let expired = (":expired", n(now.plus(-KEY_KEPT).0));
-        let put = PutItem::of(&self.table, &item)
+        let request = Request::put(&self.table, &item)
             .only_if("attribute_not_exists(pk) OR #a <= :expired")
-            .naming(("#a", "a"), expired)
+            .name("#a", "a")
+            .value(":expired", n(now.plus(-KEY_KEPT).0))
             .showing_what_stands();
-        let refused = match self.put(Mechanism::Key, put).await? {
+        let refused = match self.write(Mechanism::Key, &request).await? {
             Written::Yes => return Ok(KeyClaim::New),
             Written::Refused(standing) => standing,
         };
