@@ -2,6 +2,7 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`alarms`] | the template's alarms, evaluated as CloudWatch does |
 //! | [`aws`] | DynamoDB, EventBridge and Secrets Manager on a local port |
 //! | [`built`] | the functions, built and started the way Lambda starts them |
 //! | [`certificate`] | AWS behind TLS, with an authority of the tests' own |
@@ -13,6 +14,7 @@
 //! | [`sandboxes`] | the functions as Lambda runs them: several processes each, one call at a time, killed at will |
 //! | [`scene`] | a hub's table, settings, secrets and tokens, for known ids |
 
+pub mod alarms;
 pub mod aws;
 pub mod built;
 pub mod certificate;

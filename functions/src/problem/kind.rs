@@ -13,6 +13,8 @@ pub enum Kind {
     Forbidden,
     /// No such thing, or none that the caller may know of.
     NotFound,
+    /// The path has other methods.
+    MethodNotAllowed,
     /// The epoch given is not the present one.
     StaleEpoch,
     /// The caller does not hold.
@@ -27,6 +29,8 @@ pub enum Kind {
     NoDesk,
     /// Somebody else is delivering.
     Claimed,
+    /// The revision given is not the present one.
+    StaleRevision,
     /// The body is too large.
     TooLarge,
     /// The idempotency key was used with another body.
@@ -64,12 +68,13 @@ pub struct Page {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidJson,
         Self::InvalidField,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
+        Self::MethodNotAllowed,
         Self::StaleEpoch,
         Self::NotHolder,
         Self::ControlPending,
@@ -77,6 +82,7 @@ impl Kind {
         Self::Erased,
         Self::NoDesk,
         Self::Claimed,
+        Self::StaleRevision,
         Self::TooLarge,
         Self::KeyReused,
         Self::ContentLimits,
@@ -147,6 +153,14 @@ impl Kind {
                 why: "It never existed, its content has expired, or it belongs to a connection that this token may not touch. These cases look the same on purpose.",
                 todo: "Check the id, and with the hub's operator the connections of your token. All paths are listed at `/openapi.json`.",
             },
+            Self::MethodNotAllowed => &Page {
+                name: "method-not-allowed",
+                status: 405,
+                title: "This path has other methods",
+                means: "The path is one of the API's, and is not called with this method.",
+                why: "Questions are GET, everything else is POST.",
+                todo: "Use one of the methods in the header `Allow`. All calls are listed at `/openapi.json`.",
+            },
             Self::StaleEpoch => &Page {
                 name: "stale-epoch",
                 status: 409,
@@ -202,6 +216,14 @@ impl Kind {
                 means: "Another process of the hub owns this conversation's outbound work at the moment.",
                 why: "One owner at a time keeps messages in order.",
                 todo: "Repeat the call after the seconds in `retry-after`, with the same Idempotency-Key.",
+            },
+            Self::StaleRevision => &Page {
+                name: "stale-revision",
+                status: 412,
+                title: "The settings have changed",
+                means: "The revision in `If-Match` is not the present one. Nothing was changed.",
+                why: "Somebody else, or `baton apply`, has changed the settings since you read them. The detail names the present revision.",
+                todo: "Read the connection's settings again, and repeat your change on what you find, with the new revision.",
             },
             Self::TooLarge => &Page {
                 name: "too-large",

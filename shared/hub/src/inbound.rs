@@ -7,6 +7,7 @@
 mod gladly;
 
 use crate::core::{Core, RunError};
+use crate::metrics::{self, Count};
 use crate::settings::{Platform, Settings};
 use crate::store::StoreError;
 use crate::store::poison::{POISON_LIMIT, Poison};
@@ -121,6 +122,7 @@ impl Core {
         let nonce = self.clock.token(5);
         match self.store.put_poison(&poison, &nonce).await {
             Ok(id) => {
+                metrics::count(Count::Poison);
                 tracing::warn!(endpoint = %webhook.endpoint, bytes = poison.length, problem, %id, "a webhook was kept as poison");
                 Reception::Accepted("poison")
             }
@@ -130,6 +132,17 @@ impl Core {
             }
         }
     }
+}
+
+/// What became of an event that the platform was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// It is in the log, or was already.
+    TakenIn,
+    /// It is about nothing that the hub has.
+    NotOurs,
+    /// The hub's own storage is down.
+    Unavailable,
 }
 
 /// What became of a webhook's content.
@@ -182,6 +195,11 @@ fn unavailable(error: &StoreError) -> Intake {
     tracing::error!(error = %error, "a webhook could not be stored");
     Intake::Unavailable
 }
+
+/// A name in the directory: the platform's id of the conversation. It leads to one thread.
+pub(crate) const CONVERSATION: &str = "conversation";
+/// A name in the directory: the platform's id of the customer. It leads to many threads.
+pub(crate) const CUSTOMER: &str = "customer";
 
 /// The key of a directory item: another name of a thread, within one endpoint.
 ///

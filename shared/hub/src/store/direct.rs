@@ -23,6 +23,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::{AggregatedBytes, ByteStream};
 use aws_smithy_types::date_time::Format;
+use serde::de::DeserializeOwned;
 use shapes::{Answer, Operation, Refused, Request};
 use signer::Signed;
 use std::sync::Arc;
@@ -72,11 +73,9 @@ impl Refusal {
     pub(super) fn error(self, operation: Operation) -> StoreError {
         match self {
             Self::Failed(error) => error,
-            Self::Condition(_) => StoreError::Failed {
-                operation: operation.name(),
-                code: CONDITION.to_owned(),
-                message: String::new(),
-            },
+            Self::Condition(_) => {
+                StoreError::failed(operation.name(), CONDITION.to_owned(), String::new())
+            }
         }
     }
 }
@@ -108,11 +107,7 @@ impl Failure {
         if self.code == CONDITION {
             return Refusal::Condition(self.item);
         }
-        Refusal::Failed(StoreError::Failed {
-            operation,
-            code: self.code,
-            message: self.message,
-        })
+        Refusal::Failed(StoreError::failed(operation, self.code, self.message))
     }
 }
 
@@ -133,19 +128,32 @@ impl Direct {
         }))
     }
 
-    /// Asks the table.
+    /// Asks the table about items.
     ///
     /// # Errors
     /// When the condition does not hold, or no try succeeds in time.
     pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, Refusal> {
-        let operation = request.operation.name();
-        let failed = |kind: &str| Failure::on_the_way(kind, None).refusal(operation);
+        let operation = request.operation;
+        let answer = self.send(operation, serde_json::to_vec(request)).await?;
+        read_as(operation, answer)
+    }
+
+    /// Sends a request's JSON, if it could be written.
+    ///
+    /// # Errors
+    /// When the condition does not hold, or no try succeeds in time.
+    pub(super) async fn send(
+        &self,
+        operation: Operation,
+        json: serde_json::Result<Vec<u8>>,
+    ) -> Result<AggregatedBytes, Refusal> {
+        let failed = |kind| failed(operation, kind);
         let way = self.0.way.get_or_try_init(|| self.0.guide.way());
         let way = way.await.map_err(Refusal::Failed)?;
         let written = Written {
-            target: request.operation.target(),
+            target: operation.target(),
             invocation: format!("{:032x}", fastrand::u128(..)),
-            body: serde_json::to_vec(request).map_err(|_| failed("construction"))?,
+            body: json.map_err(|_| failed("construction"))?,
         };
         let answer = match way.within {
             None => way.tries(&written).await,
@@ -154,9 +162,23 @@ impl Direct {
                 Err(_) => return Err(failed("timeout")),
             },
         };
-        let answer = answer.map_err(|failure| failure.refusal(operation))?;
-        serde_json::from_slice(&answer.into_bytes()).map_err(|_| failed("response"))
+        answer.map_err(|failure| failure.refusal(operation.name()))
     }
+}
+
+/// Reads an answer.
+///
+/// # Errors
+/// When it is something else.
+pub(super) fn read_as<T: DeserializeOwned>(
+    operation: Operation,
+    answer: AggregatedBytes,
+) -> Result<T, Refusal> {
+    serde_json::from_slice(&answer.into_bytes()).map_err(|_| failed(operation, "response"))
+}
+
+fn failed(operation: Operation, kind: &str) -> Refusal {
+    Failure::on_the_way(kind, None).refusal(operation.name())
 }
 
 impl Way {

@@ -67,7 +67,7 @@ fn civil(days: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-fn row_pk(connection: &str, day: &str, shard: u32) -> String {
+pub(super) fn row_pk(connection: &str, day: &str, shard: u32) -> String {
     format!("row#{connection}#{day}#{shard}")
 }
 
@@ -76,7 +76,7 @@ fn open_pk(connection: &str, kind: HolderKind, shard: u32) -> String {
 }
 
 /// Sorts conversations by a moment: their opening, or since when they are held so.
-fn moment_sk(at: Timestamp, conversation: &str) -> String {
+pub(super) fn moment_sk(at: Timestamp, conversation: &str) -> String {
     format!("{:014}#{conversation}", at.0.max(0))
 }
 
@@ -119,6 +119,23 @@ impl Store {
             .name("#s", "s")
             .value(":s", n(row.seq));
         self.done(Mechanism::Row, &request).await
+    }
+
+    /// A conversation's row, as it was some milliseconds ago.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn row(
+        &self,
+        connection: &str,
+        conversation: &ConversationId,
+        opened_at: Timestamp,
+    ) -> Result<Option<Row>, StoreError> {
+        let shard = conversation.thread().shard(SHARDS);
+        let pk = row_pk(connection, &day_of(opened_at), shard);
+        let sk = moment_sk(opened_at, &conversation.to_string());
+        let got = self.item(Mechanism::Read, (&pk, &sk), false).await?;
+        Ok(got.as_ref().and_then(read_row))
     }
 
     /// Open conversations of a connection held by this kind, the longest first.
@@ -218,8 +235,11 @@ fn sort_by_opening(rows: &mut [Row]) {
 }
 
 fn read_rows(page: &Answer) -> impl Iterator<Item = Row> {
-    let items = page.items.iter();
-    items.filter_map(|Read(item)| serde_json::from_str(text(item, DATA)?).ok())
+    page.items.iter().filter_map(|Read(item)| read_row(item))
+}
+
+fn read_row(item: &Item) -> Option<Row> {
+    serde_json::from_str(text(item, DATA)?).ok()
 }
 
 #[cfg(test)]

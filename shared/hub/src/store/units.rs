@@ -38,6 +38,10 @@ pub enum Mechanism {
     Key,
     /// Seats of the hub's own agents.
     Seat,
+    /// The checks of connections.
+    Checkup,
+    /// Overwriting what an erased thread left.
+    Erase,
 }
 
 impl Mechanism {
@@ -60,6 +64,8 @@ impl Mechanism {
             Self::Read => "read",
             Self::Key => "key",
             Self::Seat => "seat",
+            Self::Checkup => "checkup",
+            Self::Erase => "erase",
         }
     }
 }

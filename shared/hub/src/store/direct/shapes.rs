@@ -23,6 +23,10 @@ pub(in crate::store) enum Operation {
     UpdateItem,
     /// Removes an item.
     DeleteItem,
+    /// Tells the table's keys, indexes and stream.
+    DescribeTable,
+    /// Tells whether items expire.
+    DescribeTimeToLive,
 }
 
 impl Operation {
@@ -34,6 +38,8 @@ impl Operation {
             Self::PutItem => "PutItem",
             Self::UpdateItem => "UpdateItem",
             Self::DeleteItem => "DeleteItem",
+            Self::DescribeTable => "DescribeTable",
+            Self::DescribeTimeToLive => "DescribeTimeToLive",
         }
     }
 
@@ -45,12 +51,14 @@ impl Operation {
             Self::PutItem => "DynamoDB_20120810.PutItem",
             Self::UpdateItem => "DynamoDB_20120810.UpdateItem",
             Self::DeleteItem => "DynamoDB_20120810.DeleteItem",
+            Self::DescribeTable => "DynamoDB_20120810.DescribeTable",
+            Self::DescribeTimeToLive => "DynamoDB_20120810.DescribeTimeToLive",
         }
     }
 
     /// Whether it costs write units.
     pub(in crate::store) fn writes(self) -> bool {
-        !matches!(self, Self::Query | Self::GetItem)
+        matches!(self, Self::PutItem | Self::UpdateItem | Self::DeleteItem)
     }
 }
 

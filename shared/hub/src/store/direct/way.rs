@@ -87,14 +87,14 @@ impl Guide for Endpoint {
         Box::pin(async {
             let signer = Signer::of(self.credentials.clone(), self.region.clone());
             let way = Way::to(&self.url, self.connector.clone(), Some(signer));
-            let way = way.ok_or_else(|| StoreError::Failed {
-                operation: "DynamoDB",
-                code: "construction".to_owned(),
-                message: format!("{} is no URL", self.url),
-            })?;
+            let way = way.ok_or_else(|| unbuilt(format!("{} is no URL", self.url)))?;
             Ok(way.limited(&self.timeouts, &self.retries))
         })
     }
+}
+
+fn unbuilt(message: String) -> StoreError {
+    StoreError::failed("DynamoDB", "construction".to_owned(), message)
 }
 
 impl Way {
@@ -179,11 +179,7 @@ impl Guide for Client {
             match (found, stopped) {
                 (Some(way), _) => Ok(way),
                 (None, Err(error)) => Err(StoreError::of("DynamoDB", &error)),
-                (None, Ok(_)) => Err(StoreError::Failed {
-                    operation: "DynamoDB",
-                    code: "construction".to_owned(),
-                    message: String::new(),
-                }),
+                (None, Ok(_)) => Err(unbuilt(String::new())),
             }
         })
     }
