@@ -75,13 +75,6 @@ struct Refusal {
 }
 
 impl Secrets {
-    /// Where a region's Secrets Manager is. Source: AWS General Reference, "AWS Secrets
-    /// Manager endpoints"; China's regions have a domain of their own.
-    pub(super) fn url(region: &str) -> String {
-        let china = if region.starts_with("cn-") { ".cn" } else { "" };
-        format!("https://secretsmanager.{region}.amazonaws.com{china}")
-    }
-
     /// The text of a secret; `None` where it holds bytes.
     ///
     /// # Errors
@@ -207,7 +200,7 @@ mod tests {
             http: SharedHttpConnector::new(script.clone()),
             region: "eu-central-1".to_owned(),
             credentials: SharedCredentialsProvider::new(credentials),
-            url: Secrets::url("eu-central-1"),
+            url: "https://secretsmanager.eu-central-1.amazonaws.com".to_owned(),
         };
         (secrets, script)
     }
@@ -235,13 +228,5 @@ mod tests {
         let (secrets, script) = client(&[(500, ""), (500, ""), (500, "")]);
         assert!(secrets.text("arn").await.is_err());
         assert_eq!(script.asked.lock().unwrap().len(), 3);
-    }
-
-    #[test]
-    fn chinas_regions_have_a_domain_of_their_own() {
-        assert_eq!(
-            Secrets::url("cn-north-1"),
-            "https://secretsmanager.cn-north-1.amazonaws.com.cn"
-        );
     }
 }

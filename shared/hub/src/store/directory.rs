@@ -6,10 +6,10 @@
 //! only when a customer is erased.
 
 use super::Store;
+use super::direct::shapes::{Read, Request};
 use super::error::StoreError;
-use super::item::{Item, PK, SK, TTL, n, number, s, text};
+use super::item::{Item, TTL, n, number, s, text};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
 use baton_domain::{ThreadId, Timestamp};
 
@@ -62,22 +62,14 @@ impl Store {
         let mut threads = Vec::new();
         let mut start = None;
         loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(name_pk(digest)))
-                .consistent_read(true)
-                .set_exclusive_start_key(start)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| StoreError::of("Query", &error))?;
-            self.units
-                .count(Mechanism::Directory, false, page.consumed_capacity());
-            threads.extend(page.items().iter().filter_map(read_listed));
-            start = page.last_evaluated_key().cloned();
+            let request = Request::query(&self.table, "pk = :pk")
+                .value(":pk", s(name_pk(digest)))
+                .consistent(true)
+                .after(start.as_ref());
+            let page = self.ask(Mechanism::Directory, &request).await?;
+            let items = page.items.iter();
+            threads.extend(items.filter_map(|Read(item)| read_listed(item)));
+            start = page.last_evaluated_key.map(|Read(key)| key);
             if start.is_none() {
                 return Ok(threads);
             }
@@ -114,30 +106,20 @@ impl Store {
         listed: &Listed,
         expires: Timestamp,
     ) -> Result<bool, StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(name_pk(digest)))
-            .key(SK, s(sk))
-            .update_expression("SET #t = :t, #a = :a, #cn = :cn, #ttl = :ttl REMOVE #x")
-            .condition_expression("attribute_not_exists(#a) OR #a <= :a")
-            .expression_attribute_names("#t", THREAD)
-            .expression_attribute_names("#a", AT)
-            .expression_attribute_names("#cn", "cn")
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_names("#x", LEAVING)
-            .expression_attribute_values(":t", s(listed.thread.as_str()))
-            .expression_attribute_values(":a", n(listed.at.0))
-            .expression_attribute_values(":cn", s(listed.connection.clone()))
-            .expression_attribute_values(":ttl", n(expires.seconds_up()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        self.conditional(
-            Mechanism::Directory,
-            updated.map(|done| done.consumed_capacity),
-        )
+        let pk = name_pk(digest);
+        let update = "SET #t = :t, #a = :a, #cn = :cn, #ttl = :ttl REMOVE #x";
+        let request = Request::update(&self.table, (&pk, sk), update)
+            .only_if("attribute_not_exists(#a) OR #a <= :a")
+            .name("#t", THREAD)
+            .name("#a", AT)
+            .name("#cn", "cn")
+            .name("#ttl", TTL)
+            .name("#x", LEAVING)
+            .value(":t", s(listed.thread.as_str()))
+            .value(":a", n(listed.at.0))
+            .value(":cn", s(listed.connection.clone()))
+            .value(":ttl", n(expires.seconds_up()));
+        self.done(Mechanism::Directory, &request).await
     }
 }
 

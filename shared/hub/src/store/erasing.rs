@@ -7,13 +7,13 @@
 
 use super::Store;
 use super::codec::entry_sk;
+use super::direct::shapes::Request;
 use super::directory::{AT, DIRECTORY_SK, LEAVING, Listed, THREAD, name_pk};
 use super::error::StoreError;
-use super::item::{DATA, DUE, DUE_SHARD, OPEN, OPEN_SINCE, PK, SHARDS, SK, TTL, n, s};
+use super::item::{DATA, DUE, DUE_SHARD, OPEN, OPEN_SINCE, SHARDS, TTL, n, s};
 use super::records::{KEY_SK, key_pk};
 use super::rows::{day_of, moment_sk, row_pk};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
 use baton_domain::{ConversationId, Fingerprint, ThreadId, Timestamp};
 
@@ -32,25 +32,18 @@ impl Store {
         seq: u64,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(id.as_str()))
-            .key(SK, s(entry_sk(seq)))
-            .update_expression("SET #d = :nothing, #ttl = :ttl REMOVE #w, #due, #ds")
-            .condition_expression("attribute_exists(pk) AND #d <> :nothing")
-            .expression_attribute_names("#d", DATA)
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_names("#w", "w")
-            .expression_attribute_names("#due", DUE)
-            .expression_attribute_names("#ds", DUE_SHARD)
-            .expression_attribute_values(":nothing", s("[]"))
-            .expression_attribute_values(":ttl", n(now.plus(BLANKS_KEPT).seconds_up()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        self.conditional(Mechanism::Erase, updated.map(|done| done.consumed_capacity))
+        let sk = entry_sk(seq);
+        let update = "SET #d = :nothing, #ttl = :ttl REMOVE #w, #due, #ds";
+        let request = Request::update(&self.table, (id.as_str(), &sk), update)
+            .only_if("attribute_exists(pk) AND #d <> :nothing")
+            .name("#d", DATA)
+            .name("#ttl", TTL)
+            .name("#w", "w")
+            .name("#due", DUE)
+            .name("#ds", DUE_SHARD)
+            .value(":nothing", s("[]"))
+            .value(":ttl", n(now.plus(BLANKS_KEPT).seconds_up()));
+        self.done(Mechanism::Erase, &request).await
     }
 
     /// Overwrites the row of a conversation that opened then, whether it is there yet or
@@ -67,26 +60,20 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let shard = conversation.thread().shard(SHARDS);
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(row_pk(connection, &day_of(opened_at), shard)))
-            .key(SK, s(moment_sk(opened_at, &conversation.to_string())))
-            .update_expression("SET #s = :seq, #ttl = :ttl REMOVE #d, #op, #os")
-            .condition_expression("attribute_not_exists(#s) OR #s <= :seq")
-            .expression_attribute_names("#s", "s")
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_names("#d", DATA)
-            .expression_attribute_names("#op", OPEN)
-            .expression_attribute_names("#os", OPEN_SINCE)
-            .expression_attribute_values(":seq", n(seq))
-            .expression_attribute_values(":ttl", n(now.plus(BLANKS_KEPT).seconds_up()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        self.conditional(Mechanism::Erase, updated.map(|done| done.consumed_capacity))
-            .map(|_| ())
+        let pk = row_pk(connection, &day_of(opened_at), shard);
+        let sk = moment_sk(opened_at, &conversation.to_string());
+        let update = "SET #s = :seq, #ttl = :ttl REMOVE #d, #op, #os";
+        let request = Request::update(&self.table, (&pk, &sk), update)
+            .only_if("attribute_not_exists(#s) OR #s <= :seq")
+            .name("#s", "s")
+            .name("#ttl", TTL)
+            .name("#d", DATA)
+            .name("#op", OPEN)
+            .name("#os", OPEN_SINCE)
+            .value(":seq", n(seq))
+            .value(":ttl", n(now.plus(BLANKS_KEPT).seconds_up()));
+        self.done(Mechanism::Erase, &request).await?;
+        Ok(())
     }
 
     /// Lets a name of a thread go, unless another thread has it, or this one took it after
@@ -126,29 +113,22 @@ impl Store {
         erased: &Listed,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(name_pk(digest)))
-            .key(SK, s(sk))
-            .update_expression("SET #t = :thread, #cn = :cn, #a = :at, #ttl = :ttl, #x = :yes")
-            .condition_expression("attribute_not_exists(#a) OR (#t = :thread AND #a <= :at)")
-            .expression_attribute_names("#a", AT)
-            .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_names("#x", LEAVING)
-            .expression_attribute_names("#t", THREAD)
-            .expression_attribute_names("#cn", "cn")
-            .expression_attribute_values(":cn", s(erased.connection.clone()))
-            .expression_attribute_values(":at", n(erased.at.0))
-            .expression_attribute_values(":ttl", n(now.plus(BLANKS_KEPT).seconds_up()))
-            .expression_attribute_values(":yes", n(1))
-            .expression_attribute_values(":thread", s(erased.thread.as_str()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        self.conditional(Mechanism::Erase, updated.map(|done| done.consumed_capacity))
-            .map(|_| ())
+        let pk = name_pk(digest);
+        let update = "SET #t = :thread, #cn = :cn, #a = :at, #ttl = :ttl, #x = :yes";
+        let request = Request::update(&self.table, (&pk, sk), update)
+            .only_if("attribute_not_exists(#a) OR (#t = :thread AND #a <= :at)")
+            .name("#a", AT)
+            .name("#ttl", TTL)
+            .name("#x", LEAVING)
+            .name("#t", THREAD)
+            .name("#cn", "cn")
+            .value(":cn", s(erased.connection.clone()))
+            .value(":at", n(erased.at.0))
+            .value(":ttl", n(now.plus(BLANKS_KEPT).seconds_up()))
+            .value(":yes", n(1))
+            .value(":thread", s(erased.thread.as_str()));
+        self.done(Mechanism::Erase, &request).await?;
+        Ok(())
     }
 
     /// Removes an idempotency key that led to this thread. The thread's own memory of it
@@ -161,29 +141,12 @@ impl Store {
         key: Fingerprint,
         thread: &ThreadId,
     ) -> Result<(), StoreError> {
-        let deleted = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(PK, s(key_pk(key)))
-            .key(SK, s(KEY_SK))
-            .condition_expression("#t = :thread")
-            .expression_attribute_names("#t", "t")
-            .expression_attribute_values(":thread", s(thread.as_str()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match deleted {
-            Ok(done) => self
-                .units
-                .count(Mechanism::Erase, true, done.consumed_capacity()),
-            Err(error) => match error.as_service_error() {
-                Some(service) if service.is_conditional_check_failed_exception() => {
-                    self.units.count_refused(Mechanism::Erase);
-                }
-                _ => return Err(StoreError::of("DeleteItem", &error)),
-            },
-        }
+        let pk = key_pk(key);
+        let request = Request::delete(&self.table, (&pk, KEY_SK))
+            .only_if("#t = :thread")
+            .name("#t", "t")
+            .value(":thread", s(thread.as_str()));
+        self.done(Mechanism::Erase, &request).await?;
         Ok(())
     }
 }
