@@ -338,7 +338,8 @@ mod tests {
             "eusc-de-east-1",
         ] {
             let params = Params::builder().region(region).build().unwrap();
-            let endpoint = DefaultResolver::new().resolve_endpoint(&params);
+            let resolver = DefaultResolver::new();
+            let endpoint = resolver.resolve_endpoint(&params);
             let endpoint = endpoint.await.unwrap();
             assert_eq!(of_service("dynamodb", region), endpoint.url());
         }
