@@ -15,9 +15,11 @@
 //! | [`control`] | handoff, close, control |
 //! | [`conversations`] | one conversation, lists, the event feed |
 //! | [`connections`] | connections, health |
+//! | [`configuring`] | how connections are led, changed by admins |
 //! | [`openapi`] | the description of all of this |
 
 pub mod call;
+pub mod configuring;
 pub mod connections;
 pub mod content;
 pub mod control;

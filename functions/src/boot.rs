@@ -8,8 +8,10 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use baton_hub::api::{Api, OutboundApi};
 use baton_hub::bus::Bus;
 use baton_hub::calls::Calls;
+use baton_hub::checkup::Armed;
 use baton_hub::deliver::Deliverer;
 use baton_hub::id_key::KeptIdKey;
+use baton_hub::metrics::{self, Count};
 use baton_hub::publish::Publisher;
 use baton_hub::relay::Relay;
 use baton_hub::source::{SettingsCache, TokenCache};
@@ -17,6 +19,7 @@ use baton_hub::store::Store;
 use baton_hub::sweep::Sweep;
 use baton_hub::telling::Teller;
 use baton_hub::{Clock, Core};
+use invocation::Invocation;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use secrets::Secrets;
 use std::sync::Arc;
@@ -24,6 +27,7 @@ use std::time::Duration;
 
 mod connector;
 mod credentials;
+mod invocation;
 mod logs;
 mod secrets;
 mod settings;
@@ -123,6 +127,7 @@ impl Aws {
 /// When a variable is missing.
 fn core(aws: &Aws) -> Result<Core, Error> {
     let store = Store::new(aws.dynamodb(), required("BATON_TABLE")?);
+    invocation::meter(store.units());
     let secrets = aws.secrets();
     let id_key = settings::IdKeySecret {
         secrets: secrets.clone(),
@@ -162,8 +167,10 @@ pub fn telemetry() {
         .ok()
         .and_then(|level| level.parse().ok());
     let lines = logs::JsonLines::of(level.unwrap_or(tracing::Level::INFO));
-    if tracing::subscriber::set_global_default(lines).is_ok() {
+    if tracing::subscriber::set_global_default(lines.clone()).is_ok() {
+        invocation::begin(lines);
         std::panic::set_hook(Box::new(|panic| {
+            metrics::count(Count::Panics);
             let place = panic
                 .location()
                 .map(ToString::to_string)
@@ -256,6 +263,7 @@ pub fn sweep() -> Result<Sweep, Error> {
             },
         },
         bus: Bus::new(aws.eventbridge(), required("BATON_BUS")?),
+        armed: Armed::default(),
     })
 }
 
@@ -272,9 +280,14 @@ where
     App: Clone,
     Handled: Future<Output = HttpResponse>,
 {
+    invocation::ready();
     lambda_runtime::run(service_fn(|event: LambdaEvent<HttpRequest>| {
+        let invocation = Invocation::begins(event.context.request_id);
         let handled = handler(app.clone(), event.payload);
-        async move { Ok::<_, Error>(handled.await) }
+        async move {
+            let _line = invocation;
+            Ok::<_, Error>(handled.await)
+        }
     }))
     .await
 }
@@ -293,8 +306,14 @@ where
     Answer: serde::Serialize,
     Handled: Future<Output = Result<Answer, Error>>,
 {
+    invocation::ready();
     lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
-        handler(app.clone(), event.payload)
+        let invocation = Invocation::begins(event.context.request_id);
+        let handled = handler(app.clone(), event.payload);
+        async move {
+            let _line = invocation;
+            handled.await
+        }
     }))
     .await
 }

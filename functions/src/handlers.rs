@@ -3,7 +3,8 @@
 //! them.
 
 use crate::api::{
-    Answer, connections as settings, control as holding, conversations as questions, messages,
+    Answer, configuring, connections as settings, control as holding, conversations as questions,
+    messages,
 };
 use crate::gladly_face::{self, FaceAnswer};
 use crate::http::{HttpRequest, HttpResponse};
@@ -12,6 +13,7 @@ use crate::webhooks;
 use baton_hub::Core;
 use baton_hub::api::{Api, ApiError, OutboundApi};
 use baton_hub::core::CALL_ANSWERS_WITHIN;
+use baton_hub::metrics::INVOCATION;
 use baton_hub::settings::Platform;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -120,6 +122,18 @@ pub async fn connections(api: Api, request: HttpRequest) -> HttpResponse {
     match request.route_key.as_str() {
         "GET /v1/connections" => baton(api.clone(), to, settings::list(api, request)).await,
         "GET /v1/connections/{id}" => baton(api.clone(), to, settings::one(api, request)).await,
+        "PUT /v1/connections/{id}" => {
+            baton(api.clone(), to, configuring::change(api, request)).await
+        }
+        "DELETE /v1/connections/{id}" => {
+            baton(api.clone(), to, configuring::remove(api, request)).await
+        }
+        "GET /v1/connections/{id}/settings" => {
+            baton(api.clone(), to, configuring::settings(api, request)).await
+        }
+        "GET /v1/connections/{id}/changes" => {
+            baton(api.clone(), to, configuring::changes(api, request)).await
+        }
         "GET /openapi.json" => baton(api.clone(), to, settings::openapi(api, request)).await,
         "GET /problems/{name}" => baton(api.clone(), to, settings::problem(api, request)).await,
         "GET /health" => baton(api.clone(), to, settings::health(api, request)).await,
@@ -151,6 +165,11 @@ impl Way {
             answer_by: request.arrived.0 + ANSWERS_WITHIN,
         }
     }
+
+    fn answered(&self, response: HttpResponse) -> HttpResponse {
+        tracing::info!(target: INVOCATION, route = %self.route, status = response.status, "a call was answered");
+        response
+    }
 }
 
 /// Whatever a call waits for, it is answered by then. What changes something looks at the
@@ -165,13 +184,13 @@ async fn baton(
     answer: impl Future<Output = Answer> + Send + 'static,
 ) -> HttpResponse {
     let problem = match timeout_at(to.answer_by, tokio::spawn(answer)).await {
-        Ok(Ok(Ok(response))) => return response,
+        Ok(Ok(Ok(response))) => return to.answered(response),
         Ok(Ok(Err(problem))) => problem,
         Ok(Err(_panic)) => Problem::internal(),
         Err(_late) => Problem::from(ApiError::Unavailable),
     };
     let page = problem.kind.page();
-    tracing::info!(route = %to.route, status = page.status, problem = page.name, "a call was refused");
+    tracing::info!(target: INVOCATION, route = %to.route, status = page.status, problem = page.name, "a call was refused");
     let settings = api.settings().await.ok();
     let public_url = settings
         .as_ref()
@@ -182,12 +201,12 @@ async fn baton(
 /// Runs a route of the Gladly face, likewise.
 async fn face(to: Way, answer: impl Future<Output = FaceAnswer> + Send + 'static) -> HttpResponse {
     let refused = match timeout_at(to.answer_by, tokio::spawn(answer)).await {
-        Ok(Ok(Ok(response))) => return response,
+        Ok(Ok(Ok(response))) => return to.answered(response),
         Ok(Ok(Err(refused))) => refused,
         Ok(Err(_panic)) => gladly_face::Refused::empty(500),
         Err(_late) => gladly_face::Refused::empty(503),
     };
-    tracing::info!(route = %to.route, status = refused.status(), "a call of the Gladly face was refused");
+    tracing::info!(target: INVOCATION, route = %to.route, status = refused.status(), "a call of the Gladly face was refused");
     refused.response()
 }
 

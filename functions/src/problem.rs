@@ -35,30 +35,7 @@ pub struct Problem {
     /// Seconds after which the same call may succeed.
     pub retry_after_s: Option<u32>,
     /// The methods that the path has, where the one given is not among them.
-    pub allow: Option<Allow>,
-}
-
-/// The methods that a path of the API has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allow {
-    /// It is a question.
-    Get,
-    /// It changes something.
-    Post,
-    /// Both.
-    GetAndPost,
-}
-
-impl Allow {
-    /// As the header `Allow` says it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::GetAndPost => "GET, POST",
-        }
-    }
+    pub allow: Option<Box<str>>,
 }
 
 /// One thing that is wrong in a request.
@@ -127,13 +104,13 @@ impl Problem {
 
     /// The path is called with other methods than this one.
     #[must_use]
-    pub fn method(given: &str, allow: Allow) -> Self {
+    pub fn method(given: &str, allowed: &[String]) -> Self {
+        let allow = allowed.join(", ");
         let detail = format!(
-            "This path is not called with {given}, but with {}. All calls are listed at /openapi.json.",
-            allow.as_str()
+            "This path is not called with {given}, but with {allow}. All calls are listed at /openapi.json."
         );
         Self {
-            allow: Some(allow),
+            allow: Some(allow.into()),
             ..Self::new(Kind::MethodNotAllowed, detail)
         }
     }
@@ -193,8 +170,8 @@ impl Problem {
             // RFC 9110, section 11.6.1, requires it with a 401.
             response = response.with_header("www-authenticate", "Bearer realm=\"baton\"");
         }
-        if let Some(allow) = self.allow {
-            response = response.with_header("allow", allow.as_str());
+        if let Some(allow) = &self.allow {
+            response = response.with_header("allow", allow.clone());
         }
         match self.retry_after_s {
             Some(seconds) => response.with_header("retry-after", seconds.to_string()),

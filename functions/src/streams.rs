@@ -1,5 +1,6 @@
 //! The stream's consumers and the sweep.
 
+use baton_hub::metrics::INVOCATION;
 use baton_hub::publish::Publisher;
 use baton_hub::relay::Relay;
 use baton_hub::stream::{BatchAnswer, StreamBatch};
@@ -13,12 +14,20 @@ const SWEEP_RUNS: i64 = 120_000;
 
 /// What customers wait for.
 pub async fn relay(relay: Relay, batch: StreamBatch) -> BatchAnswer {
-    relay.batch(batch).await
+    let records = batch.records.len();
+    told_of(records, relay.batch(batch).await)
 }
 
 /// What may be late.
 pub async fn publish(publisher: Publisher, batch: StreamBatch) -> BatchAnswer {
-    publisher.batch(batch).await
+    let records = batch.records.len();
+    told_of(records, publisher.batch(batch).await)
+}
+
+fn told_of(records: usize, answer: BatchAnswer) -> BatchAnswer {
+    let comes_again = !answer.failures.is_empty();
+    tracing::info!(target: INVOCATION, records, comes_again, "a batch of the stream");
+    answer
 }
 
 /// What EventBridge sends to the sweep: the minute's tick, or a slice.
@@ -51,6 +60,7 @@ pub async fn sweep(sweep: Sweep, event: SweepEvent) -> Result<SweepAnswer, lambd
     } else {
         sweep.run(SWEEP_RUNS).await?
     };
+    tracing::info!(target: INVOCATION, rows = swept.rows, sliced = swept.sliced, "what was due");
     Ok(SweepAnswer {
         rows: swept.rows,
         sliced: swept.sliced,

@@ -88,3 +88,98 @@ fn collect(folder: &Path, commands: &mut Vec<String>) {
         }
     }
 }
+
+/// A folder as cargo-lambda leaves it: each of these binaries, with so many bytes.
+fn built_folder(place: &Path, binaries: &[(&str, usize)]) {
+    for (name, bytes) in binaries {
+        executable(&place.join(name).join("bootstrap"), &vec![0; *bytes]);
+    }
+}
+
+/// Writes a file that can be run, and the folders to it.
+fn executable(path: &Path, content: &[u8]) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = path.parent().expect("a folder");
+    std::fs::create_dir_all(folder).expect("it can be made");
+    std::fs::write(path, content).expect("it can be written");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(path, mode).expect("it can be run");
+}
+
+/// What `infra/package` makes of a folder: its words, and the names of the zips.
+fn package(place: &Path, binaries: &[(&str, usize)]) -> Result<Vec<String>, String> {
+    let from = place.join("built");
+    built_folder(&from, binaries);
+    let output = std::process::Command::new(built::workspace().join("infra/package"))
+        .arg("arm64")
+        .env("BATON_PACKAGE_FROM", &from)
+        .env("CARGO_TARGET_DIR", place)
+        .output()
+        .expect("bash runs");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let packed = std::fs::read_dir(place.join("package/arm64")).expect("a folder");
+    let mut names: Vec<String> = packed
+        .map(|file| file.expect("readable").file_name().display().to_string())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+#[test]
+fn what_is_packaged_are_the_functions_and_never_baton() {
+    let template = Template::builtin().expect("a template");
+    let names = template.functions.iter();
+    let functions: Vec<(&str, usize)> = names.map(|it| (it.name.as_str(), 4_000_000)).collect();
+    let place = std::env::temp_dir().join(format!("baton-package-{}", std::process::id()));
+
+    let packed = package(&place.join("well"), &functions).expect("it is packaged");
+    let zips = functions.iter().map(|(name, _)| format!("{name}.zip"));
+    assert_eq!(packed, zips.collect::<Vec<_>>());
+
+    let with_baton = [functions.as_slice(), &[("baton", 10)]].concat();
+    let refused = package(&place.join("baton"), &with_baton).expect_err("baton is refused");
+    assert!(
+        refused.contains("baton was built and is no function"),
+        "{refused}"
+    );
+
+    for (large, bytes) in [("gladly", 4_200_001), ("send", 5_500_001)] {
+        let with_large = [functions.as_slice(), &[(large, bytes)]].concat();
+        let refused = package(&place.join(large), &with_large).expect_err("it is too large");
+        assert!(
+            refused.contains(&format!("{large} has {bytes} bytes, 1 more")),
+            "{refused}"
+        );
+    }
+    let refused = package(&place.join("less"), &functions[1..]).expect_err("one is missing");
+    assert!(refused.contains("was not built"), "{refused}");
+    std::fs::remove_dir_all(&place).expect("it can be removed");
+}
+
+#[test]
+fn an_architecture_that_cannot_be_built_is_named() {
+    // A compiler that has no target at all.
+    let place = std::env::temp_dir().join(format!("baton-no-target-{}", std::process::id()));
+    executable(&place.join("rustc"), b"#!/bin/sh\necho /nowhere/at/all\n");
+    let metadata = b"#!/bin/sh\necho '{\"target_directory\":\"/nowhere\",\"x\":1}'\n";
+    executable(&place.join("cargo"), metadata);
+    let path = std::env::var("PATH").expect("a path");
+    let output = std::process::Command::new("bash")
+        .arg(built::workspace().join("infra/package"))
+        .env("PATH", format!("{}:{path}", place.display()))
+        .output()
+        .expect("bash runs");
+    let (said, complained) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(!output.status.success());
+    for triple in ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"] {
+        let advice = format!("rustup target add {triple}");
+        assert!(said.contains(&advice), "{said}");
+    }
+    assert!(complained.contains("nothing was packaged"), "{complained}");
+    std::fs::remove_dir_all(&place).expect("it can be removed");
+}

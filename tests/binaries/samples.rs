@@ -80,6 +80,8 @@ async fn webhooks_make_a_thread_and_questions_show_it() {
         listed.contains(&ConversationId::new(&thread(), 1).to_string()),
         "{listed}"
     );
+    let (status, stale) = stage.play_http("connections_change").await;
+    assert_eq!(status, 412, "its revision is nobody's: {stale}");
     let (status, list) = stage.play_http("connections").await;
     assert_eq!(status, 200, "{list}");
     assert!(list.to_string().contains(CONNECTION));

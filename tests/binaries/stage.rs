@@ -1,14 +1,18 @@
 //! An emulator with functions, and what they speak to.
 
-use axum::Router;
 use axum::http::StatusCode;
+use axum::routing::{get, patch};
+use axum::{Json, Router};
+use baton_domain::Timestamp;
 use baton_hub::store::Loaded;
+use baton_hub::store::due::DueKind;
+use baton_local::engine::Faults;
 use baton_simulators::bot::{BotConfig, SampleBot};
 use baton_simulators::serving::{Served, serve};
 use baton_tests::built;
 use baton_tests::emulator::{Calls, Emulator};
-use baton_tests::scene::{BOT_PASSWORD, BOT_USER, Parties, Scene, thread};
-use serde_json::Value;
+use baton_tests::scene::{BOT_PASSWORD, BOT_USER, CONNECTION, ENDPOINT, Parties, Scene, thread};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(crate) struct Stage {
@@ -20,6 +24,15 @@ pub(crate) struct Stage {
 impl Stage {
     /// Builds the functions and attaches these. Nothing where there is no emulator.
     pub(crate) async fn set(parties: &Parties, functions: &[&str]) -> Option<Self> {
+        Self::with(parties, None, functions).await
+    }
+
+    /// The same, with functions that see the table through these faults.
+    pub(crate) async fn with(
+        parties: &Parties,
+        faults: Option<Arc<dyn Faults>>,
+        functions: &[&str],
+    ) -> Option<Self> {
         let Some(program) = Emulator::program() else {
             println!("SKIPPED: cargo-lambda is not installed (tests/run installs it)");
             return None;
@@ -27,7 +40,7 @@ impl Stage {
         let binaries = built::functions(&[]).expect("the functions can be built");
         let mut emulator = Emulator::start(&program).expect("the emulator starts");
         let calls = emulator.calls();
-        let scene = Scene::set(parties, Arc::new(calls.clone()))
+        let scene = Scene::with(parties, "", faults, Arc::new(calls.clone()))
             .await
             .expect("the scene can be set");
         for function in functions {
@@ -71,6 +84,26 @@ impl Stage {
         http(&answer)
     }
 
+    /// The sweep makes the checks of the samples' connection that are due.
+    pub(crate) async fn checked(&self) {
+        let store = &self.scene.store;
+        store
+            .arm_checkup(CONNECTION, Timestamp(0))
+            .await
+            .expect("it can be armed");
+        let mut rows = Vec::new();
+        for shard in 0..8 {
+            let due = store.due(shard, 0, i64::MAX / 2_000, 100, None).await;
+            let due = due.expect("the index can be read").into_iter();
+            rows.extend(due.filter(|row| matches!(row.kind(), DueKind::Checkup(_))));
+        }
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        // Fires at its time; the row says when.
+        let mut slice = sample("sweep_slice");
+        slice["detail"]["rows"] = json!(rows);
+        self.answer("sweep", &slice).await;
+    }
+
     /// The thread of the samples.
     pub(crate) async fn thread(&self) -> Loaded {
         let loaded = self.scene.store.load(&thread()).await;
@@ -106,6 +139,26 @@ pub(crate) fn sample(name: &str) -> Value {
 /// simulated Gladly would know. What a platform makes of messages is `journey`'s subject.
 pub(crate) async fn patient_platform() -> Served {
     let router = Router::new().fallback(async || (StatusCode::OK, "{}"));
+    serve(router).await.expect("a port")
+}
+
+/// The same, but that it has switched the webhook of the samples off, and answers so to
+/// whoever wants to switch it on.
+pub(crate) async fn platform_with_webhook_off(answers: StatusCode) -> Served {
+    let webhook = json!([{
+        "id": "webhook-1",
+        "url": format!("http://127.0.0.1:8787/webhooks/gladly/{ENDPOINT}"),
+        "events": [],
+        "enabled": false,
+        "disabledAtDueToRetryLimit": "2026-01-02T03:04:05Z",
+    }]);
+    let router = Router::new()
+        .route("/api/v1/webhooks", get(async move || Json(webhook)))
+        .route(
+            "/api/v1/webhooks/{id}",
+            patch(async move || (answers, "{}")),
+        )
+        .fallback(async || (StatusCode::OK, "{}"));
     serve(router).await.expect("a port")
 }
 

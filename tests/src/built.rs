@@ -50,6 +50,23 @@ pub fn functions(examples: &[&str]) -> Result<PathBuf, String> {
         .ok_or_else(|| "cargo metadata names no target directory".to_owned())
 }
 
+/// Builds `baton`, the operator's program, and answers where it is; as [`functions`], from
+/// the folder that `BATON_TEST_FUNCTIONS` names where it does.
+///
+/// # Errors
+/// When cargo fails; its words.
+pub fn operator() -> Result<PathBuf, String> {
+    if let Some(folder) = std::env::var_os("BATON_TEST_FUNCTIONS") {
+        return Ok(PathBuf::from(folder).join("baton"));
+    }
+    cargo(&["build", "-p", "baton-local", "--bin", "baton"])?;
+    let metadata = metadata()?;
+    let target = metadata.get("target_directory").and_then(Value::as_str);
+    target
+        .map(|target| Path::new(target).join("debug/baton"))
+        .ok_or_else(|| "cargo metadata names no target directory".to_owned())
+}
+
 fn cargo(arguments: &[&str]) -> Result<Vec<u8>, String> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(program)

@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// The table's name.
 pub const TABLE: &str = "baton-table";
+/// The stack's name.
+pub const STACK: &str = "baton";
 /// The bus's name.
 pub const BUS: &str = "baton-bus";
 /// The endpoint that the samples are sent to.
@@ -290,6 +292,7 @@ impl Scene {
                 "BATON_BUS" => Some(BUS),
                 "BATON_SECRET_ARN" => Some(SECRET_ARN),
                 "BATON_ID_KEY_ARN" => Some(ID_KEY_ARN),
+                "BATON_STACK" => Some(STACK),
                 "RUST_LOG" => Some("info"),
                 _ => None,
             };

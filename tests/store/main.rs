@@ -50,7 +50,7 @@ macro_rules! contract {
 
         #[tokio::test]
         async fn dynamodb_local() {
-            let Some(server) = engines::DynamoDbLocal::start().await else { return };
+            let Some(server) = engines::Amazon::start().await else { return };
             $($(
                 println!("{}::{}", stringify!($room), stringify!($case));
                 $room::$case(&server.table().await).await;
@@ -108,6 +108,8 @@ contract! {
     records:
         a_name_belongs_to_the_newest,
         tokens_and_settings_are_replaced,
+        settings_are_replaced_by_who_has_read_them,
+        a_revoked_token_ends_within_a_minute,
         a_key_holds_for_a_day_and_one_body,
         a_seat_is_freed_once,
         records_expire;

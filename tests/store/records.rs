@@ -6,9 +6,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use baton_domain::Timestamp;
 use baton_domain::seats::Holding;
 use baton_domain::time::{DAY, HOUR, SECOND};
+use baton_hub::source::{CACHED_FOR, TokenCache, token_hash};
+use baton_hub::store::StoreError;
 use baton_hub::store::directory::{DIRECTORY_KEPT, Listed};
 use baton_hub::store::item::{Item, PK, SK, TTL, number, s};
 use baton_hub::store::records::{KEY_KEPT, KeyClaim, Role, TokenRecord};
+use baton_hub::store::settings::{DOCUMENT_MAX, Replaced, SettingsChange};
+use baton_hub::{Clock, World};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 fn listed(n: u32, at: Timestamp) -> Listed {
     Listed {
@@ -82,6 +88,89 @@ pub(crate) async fn tokens_and_settings_are_replaced(table: &Table) {
             Some(text)
         );
     }
+}
+
+pub(crate) async fn settings_are_replaced_by_who_has_read_them(table: &Table) {
+    let store = &table.store;
+    let change = |n: i64, by: &str| SettingsChange {
+        at: START.plus(n),
+        by: by.to_owned(),
+        through: "apply".to_owned(),
+        revision: n.to_string(),
+        items: Vec::new(),
+    };
+    let replace = async |was, document, change: &SettingsChange| {
+        let replaced = store.replace_settings(was, document, change).await;
+        replaced.expect("it can be written")
+    };
+    let (ada, ben, cy) = (change(1, "ada"), change(2, "ben"), change(3, "cy"));
+    assert_eq!(store.standing_settings().await.expect("settings"), None);
+    assert_eq!(replace(None, "{\"v\":1}", &ada).await, Replaced::Done);
+    // bites: writing without the condition.
+    assert_eq!(replace(None, "{\"v\":2}", &ben).await, Replaced::Conflict);
+    assert_eq!(
+        replace(Some("{}"), "{\"v\":2}", &ben).await,
+        Replaced::Conflict
+    );
+    assert_eq!(
+        replace(Some("{\"v\":1}"), "{\"v\":2}", &ben).await,
+        Replaced::Done
+    );
+    // An answer that was lost: it is there already.
+    assert_eq!(
+        replace(Some("{\"v\":1}"), "{\"v\":2}", &ben).await,
+        Replaced::Done
+    );
+    assert_eq!(
+        replace(Some("{\"v\":2}"), "{\"v\":3}", &cy).await,
+        Replaced::Done
+    );
+    let standing = store.standing_settings().await.expect("settings");
+    assert_eq!(standing.as_deref(), Some("{\"v\":3}"));
+    // The refused change is not in the history, and each other one once.
+    let changes = store.settings_changes().await.expect("changes");
+    assert_eq!(changes, [cy, ben, ada]);
+    let large = "x".repeat(DOCUMENT_MAX + 1);
+    let refused = store.replace_settings(None, &large, &change(4, "d")).await;
+    assert!(matches!(refused, Err(StoreError::TooLarge(_))));
+}
+
+pub(crate) async fn a_revoked_token_ends_within_a_minute(table: &Table) {
+    #[derive(Debug)]
+    struct Hands(AtomicI64);
+    impl World for Hands {
+        fn now(&self) -> Timestamp {
+            Timestamp(self.0.load(Ordering::SeqCst))
+        }
+        fn random(&self, _: &mut [u8]) {}
+    }
+    let record = TokenRecord {
+        name: "night bot".to_owned(),
+        role: Role::Bot,
+        connections: None,
+        agent: None,
+        expires: None,
+    };
+    let hash = token_hash("test-token");
+    let kept = table.store.put_token(&hash, &record).await;
+    kept.expect("a token");
+    let listed = table.store.tokens().await.expect("tokens");
+    assert!(listed.contains(&(hash.clone(), record)));
+    let hands = Arc::new(Hands(AtomicI64::new(START.0)));
+    let clock = Clock::of(hands.clone());
+    let cache = TokenCache::default();
+    let known = async || {
+        let caller = cache.caller("test-token", &table.store, &clock).await;
+        caller.expect("it can be looked up").is_some()
+    };
+    assert!(known().await);
+    let gone = table.store.remove_token(&hash).await;
+    gone.expect("it can be removed");
+    hands.0.fetch_add(CACHED_FOR, Ordering::SeqCst);
+    // bites: a cache that asks no more.
+    assert!(!known().await);
+    let listed = table.store.tokens().await.expect("tokens");
+    assert!(listed.iter().all(|(kept, _)| *kept != hash));
 }
 
 pub(crate) async fn a_key_holds_for_a_day_and_one_body(table: &Table) {

@@ -161,6 +161,6 @@ async fn what_came_to_an_unknown_address_is_taken_in_once_it_is_configured() {
     let (ok, _, error) = world.hub.operate(&["poison", "replay", "nonsense"]);
     assert!(!ok && error.contains("psn_"), "{error}");
     world.hub.kill();
-    let (ok, _, error) = world.hub.operate(&["poison", "list"]);
+    let (ok, _, error) = world.hub.operate(&["poison", "replay", "--all"]);
     assert!(!ok && error.contains("no hub runs"), "{error}");
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-const WEBHOOK: (&str, &str) = ("webhook-user", "test-secret-webhook");
-const BOT: (&str, &str) = ("hub", "test-secret-bot");
+pub(crate) const WEBHOOK: (&str, &str) = ("webhook-user", "test-secret-webhook");
+pub(crate) const BOT: (&str, &str) = ("hub", "test-secret-bot");
 
 /// The program, beside the test's own in the target folder.
 fn baton() -> PathBuf {
@@ -37,12 +37,14 @@ pub(crate) struct Hub {
     child: Option<Child>,
     /// The level of its logs, which go to `log` in its folder.
     logs: &'static str,
+    /// Whether it is started with `baton.toml`, or with what was applied.
+    pub(crate) configured: bool,
     /// What else its environment has.
     pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Hub {
-    fn new(folder: PathBuf, logs: &'static str) -> Self {
+    pub(crate) fn new(folder: PathBuf, logs: &'static str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("a free port")
@@ -52,6 +54,7 @@ impl Hub {
             port,
             child: None,
             logs,
+            configured: true,
             environment: Vec::new(),
         }
     }
@@ -60,7 +63,7 @@ impl Hub {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(baton());
         command.current_dir(&self.folder).args(arguments);
         command
@@ -68,16 +71,12 @@ impl Hub {
 
     pub(crate) async fn start(&mut self) {
         let port = self.port.to_string();
+        let mut arguments = vec!["serve", "--port", &port, "--data", "data"];
+        if self.configured {
+            arguments.extend(["--config", "baton.toml"]);
+        }
         let child = self
-            .command(&[
-                "serve",
-                "--port",
-                &port,
-                "--data",
-                "data",
-                "--config",
-                "baton.toml",
-            ])
+            .command(&arguments)
             .env("RUST_LOG", self.logs)
             .envs(self.environment.iter().cloned())
             .stdout(Stdio::null())
@@ -147,7 +146,7 @@ impl Drop for Hub {
     }
 }
 
-fn settings(gladly: &str, bot: &str, sim: &GladlyConfig) -> String {
+pub(crate) fn settings(gladly: &str, bot: &str, sim: &GladlyConfig) -> String {
     format!(
         r#"
 [[endpoint]]

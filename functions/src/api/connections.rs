@@ -289,8 +289,9 @@ pub async fn openapi(api: Api, _request: HttpRequest) -> Answer {
 /// Always: 401, 404, or 405 with the methods that the path has.
 pub async fn unknown(api: Api, request: HttpRequest) -> Answer {
     call::caller(&api, &request, READERS).await?;
-    if let Some(allow) = super::openapi::methods(&request.path) {
-        return Err(Problem::method(request.method(), allow));
+    let allowed = super::openapi::methods(&request.path);
+    if !allowed.is_empty() {
+        return Err(Problem::method(request.method(), &allowed));
     }
     let detail = format!(
         "There is no call {} on this path. All calls are listed at /openapi.json.",
@@ -335,6 +336,7 @@ mod tests {
             policy: Policy::gladly(Some("inbox_1".to_owned())),
             text_on_bus: false,
             keep_messages: 0,
+            repair_webhook: true,
         };
         let shown = serde_json::to_value(ConnectionObject::from(&connection)).expect("JSON");
         assert!(!shown.to_string().contains("test-secret"), "{shown}");

@@ -1,16 +1,18 @@
 //! Logs: one line of JSON on standard output for each event, with the id of the request
-//! that Lambda has the function at.
+//! that Lambda has the function at. What a call says of itself as a whole (the target
+//! [`INVOCATION`]) is kept for the line that carries its counts.
 //!
 //! Spans are kept for that id alone, so a registry of spans, with layers that format
 //! them, would be a tenth of a megabyte for one string.
 
 use baton_domain::Timestamp;
 use baton_hub::Clock;
+use baton_hub::metrics::INVOCATION;
 use baton_platforms::moment::to_iso;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -21,11 +23,12 @@ const REQUEST: &str = "requestId";
 /// The only span's number: all are that of the one request there is at a time.
 const SPAN: u64 = 1;
 
-/// Writes what is at least as grave as its level.
-#[derive(Debug)]
+/// Writes what is at least as grave as its level. Clones share what they keep.
+#[derive(Clone, Debug)]
 pub(super) struct JsonLines {
     level: Level,
-    request: Mutex<String>,
+    request: Arc<Mutex<String>>,
+    kept: Arc<Mutex<Map<String, Value>>>,
 }
 
 impl JsonLines {
@@ -33,16 +36,34 @@ impl JsonLines {
     pub(super) fn of(level: Level) -> Self {
         Self {
             level,
-            request: Mutex::default(),
+            request: Arc::default(),
+            kept: Arc::default(),
         }
     }
 
-    /// An event as a line, the line's end included.
-    fn line(&self, at: Timestamp, event: &Event<'_>) -> Vec<u8> {
+    /// What the call that ends has said of itself.
+    pub(super) fn take_kept(&self) -> Map<String, Value> {
+        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes a line, whatever the level.
+    pub(super) fn write(line: &Map<String, Value>) {
+        let mut line = serde_json::to_vec(line).unwrap_or_default();
+        line.push(b'\n');
+        // Where nobody reads them, logs are of no use.
+        let _unread = std::io::stdout().lock().write_all(&line);
+    }
+
+    /// An event as a line; nothing where it is kept.
+    fn line(&self, at: Timestamp, event: &Event<'_>) -> Option<Map<String, Value>> {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let metadata = event.metadata();
         let Fields(mut line) = fields;
+        if metadata.target() == INVOCATION {
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = line;
+            return None;
+        }
         line.insert("timestamp".to_owned(), Value::String(to_iso(at)));
         line.insert("level".to_owned(), metadata.level().as_str().into());
         line.insert("target".to_owned(), metadata.target().into());
@@ -50,19 +71,18 @@ impl JsonLines {
         if !request.is_empty() {
             line.insert(REQUEST.to_owned(), request.as_str().into());
         }
-        let mut line = serde_json::to_vec(&line).unwrap_or_default();
-        line.push(b'\n');
-        line
+        Some(line)
     }
 }
 
 impl Subscriber for JsonLines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= self.level
+        // The counts, and the ids of requests, are wanted at every level.
+        *metadata.level() <= self.level || metadata.target() == INVOCATION || metadata.is_span()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.level.into())
+        Some(self.level.max(Level::INFO).into())
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
@@ -75,9 +95,9 @@ impl Subscriber for JsonLines {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let line = self.line(Clock::real().now(), event);
-        // Where nobody reads them, logs are of no use.
-        let _unread = std::io::stdout().lock().write_all(&line);
+        if let Some(line) = self.line(Clock::real().now(), event) {
+            Self::write(&line);
+        }
     }
 
     fn record(&self, _span: &Id, _values: &Record<'_>) {}
@@ -125,10 +145,9 @@ impl Visit for Fields {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     /// Keeps its lines, and is otherwise [`JsonLines`].
-    struct Kept(JsonLines, Arc<Mutex<Vec<u8>>>);
+    struct Kept(JsonLines, Arc<Mutex<Vec<Value>>>);
 
     impl Subscriber for Kept {
         fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -139,7 +158,7 @@ mod tests {
         }
         fn event(&self, event: &Event<'_>) {
             let line = self.0.line(Timestamp(1_735_787_045_060), event);
-            self.1.lock().unwrap().extend(line);
+            self.1.lock().unwrap().extend(line.map(Value::Object));
         }
         fn record(&self, _: &Id, _: &Record<'_>) {}
         fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -148,14 +167,28 @@ mod tests {
     }
 
     #[test]
+    fn at_every_level_a_call_may_say_what_it_was() {
+        let json = JsonLines::of(Level::ERROR);
+        tracing::subscriber::with_default(json.clone(), || {
+            // bites: a filter that takes what the metrics' line is made of.
+            assert!(tracing::enabled!(target: INVOCATION, Level::INFO));
+            assert!(!tracing::enabled!(target: "else", Level::WARN));
+            tracing::info!(target: INVOCATION, status = 503, "the whole call");
+        });
+        assert_eq!(json.take_kept()["status"], 503);
+    }
+
+    #[test]
     fn an_event_is_a_line_of_json_with_its_request() {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let kept = Kept(JsonLines::of(Level::INFO), Arc::clone(&lines));
+        let json = JsonLines::of(Level::INFO);
+        let kept = Kept(json.clone(), Arc::clone(&lines));
         tracing::subscriber::with_default(kept, || {
             tracing::info!("no request yet");
             tracing::debug!("too fine");
             let span = tracing::info_span!("Lambda runtime invoke", requestId = "request-1");
             let _entered = span.enter();
+            tracing::info!(target: INVOCATION, status = 200, "the whole call");
             tracing::warn!(
                 bytes = 7,
                 error = %"a \"quoted\" word\nand a line",
@@ -163,14 +196,14 @@ mod tests {
                 "kept"
             );
         });
-        let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
-        let lines: Vec<Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let lines = lines.lock().unwrap().clone();
         let [first, second] = lines.as_slice() else {
-            panic!("{text}");
+            panic!("{lines:?}");
         };
+        let kept = json.take_kept();
+        assert_eq!(kept["status"], 200);
+        assert_eq!(kept["message"], "the whole call");
+        assert!(json.take_kept().is_empty());
         assert_eq!(first["message"], "no request yet");
         assert_eq!(first.get(REQUEST), None);
         assert_eq!(second["timestamp"], "2025-01-02T03:04:05.060Z");

@@ -29,6 +29,8 @@ pub enum Kind {
     NoDesk,
     /// Somebody else is delivering.
     Claimed,
+    /// The revision given is not the present one.
+    StaleRevision,
     /// The body is too large.
     TooLarge,
     /// The idempotency key was used with another body.
@@ -66,7 +68,7 @@ pub struct Page {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidJson,
         Self::InvalidField,
         Self::Unauthorized,
@@ -80,6 +82,7 @@ impl Kind {
         Self::Erased,
         Self::NoDesk,
         Self::Claimed,
+        Self::StaleRevision,
         Self::TooLarge,
         Self::KeyReused,
         Self::ContentLimits,
@@ -155,7 +158,7 @@ impl Kind {
                 status: 405,
                 title: "This path has other methods",
                 means: "The path is one of the API's, and is not called with this method.",
-                why: "Questions are GET, everything else is POST.",
+                why: "Questions are GET, settings are PUT and DELETE, everything else is POST.",
                 todo: "Use one of the methods in the header `Allow`. All calls are listed at `/openapi.json`.",
             },
             Self::StaleEpoch => &Page {
@@ -213,6 +216,14 @@ impl Kind {
                 means: "Another process of the hub owns this conversation's outbound work at the moment.",
                 why: "One owner at a time keeps messages in order.",
                 todo: "Repeat the call after the seconds in `retry-after`, with the same Idempotency-Key.",
+            },
+            Self::StaleRevision => &Page {
+                name: "stale-revision",
+                status: 412,
+                title: "The settings have changed",
+                means: "The revision in `If-Match` is not the present one. Nothing was changed.",
+                why: "Somebody else, or `baton apply`, has changed the settings since you read them. The detail names the present revision.",
+                todo: "Read the connection's settings again, and repeat your change on what you find, with the new revision.",
             },
             Self::TooLarge => &Page {
                 name: "too-large",

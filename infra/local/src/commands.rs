@@ -1,13 +1,19 @@
 //! What the program `baton` can do.
 
+mod apply;
 mod check;
+mod connections;
+mod dead_letters;
 mod demo;
+mod doctor;
 mod erase;
 mod operator;
 mod poison;
 mod private;
+mod reach;
 mod screen;
 mod serve;
+mod settings;
 mod simulate;
 mod timeline;
 mod token;
@@ -17,7 +23,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub use serve::{Running, ServeError, ServeOptions, serve};
+pub use serve::{Running, ServeError, ServeOptions, SettingsFrom, serve};
 
 /// An open messaging-automation hub: who holds the conversation, bot, queue, agent,
 /// another app or nobody.
@@ -59,9 +65,8 @@ enum Command {
     Timeline {
         /// The conversation (`cnv_...`) or thread (`thr_...`).
         id: String,
-        /// The data folder.
-        #[arg(long, default_value = ".baton")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: reach::PlaceArguments,
     },
     /// Reports every mistake of a configuration at once.
     Check {
@@ -72,29 +77,46 @@ enum Command {
         #[arg(long, value_name = "FILE", hide = true, conflicts_with = "file")]
         config: Option<PathBuf>,
     },
+    /// Looks for what is wrong, and says what to do about it.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: reach::PlaceArguments,
+    },
     /// Shows webhooks that could not be used, and has them taken in after a fix.
     Poison {
         #[command(subcommand)]
         command: poison::PoisonCommand,
-        /// The data folder of the running hub.
-        #[arg(long, default_value = ".baton", global = true)]
-        data: PathBuf,
+        #[command(flatten)]
+        place: reach::PlaceArguments,
+    },
+    /// Puts a configuration into force: shows a plan, asks, writes.
+    Apply(apply::ApplyArguments),
+    /// Lists what is configured, and how the webhooks were seen last.
+    Connections {
+        #[command(flatten)]
+        place: reach::PlaceArguments,
+    },
+    /// Shows calls that were given up, and does them once more.
+    DeadLetters {
+        #[command(subcommand)]
+        command: Option<dead_letters::DeadLettersCommand>,
+        #[command(flatten)]
+        place: reach::PlaceArguments,
     },
     /// Erases what a customer said, and who it was: shows what, asks, and does it.
     Erase(erase::EraseArguments),
-    /// Makes tokens for the API.
+    /// Makes, lists and revokes tokens for the API.
     Token {
         #[command(subcommand)]
-        command: TokenCommand,
+        command: token::TokenCommand,
+        #[command(flatten)]
+        place: reach::PlaceArguments,
     },
     /// Plays the whole hub on virtual time, with everything that can go wrong.
     Simulate(simulate::SimulateArguments),
-}
-
-#[derive(Debug, Subcommand)]
-enum TokenCommand {
-    /// Makes a token and prints it, once.
-    Create(token::CreateArguments),
 }
 
 /// Runs the program with the arguments it was called with.
@@ -104,13 +126,15 @@ pub async fn run() -> ExitCode {
         None => serve::run(arguments.serve.into()).await,
         Some(Command::Serve(options)) => serve::run(options.into()).await,
         Some(Command::Demo) => demo::run().await,
-        Some(Command::Timeline { id, data }) => timeline::run(&id, &data).await,
-        Some(Command::Poison { command, data }) => poison::run(command, &data).await,
+        Some(Command::Timeline { id, place }) => timeline::run(&id, &place).await,
+        Some(Command::Poison { command, place }) => poison::run(command, &place).await,
+        Some(Command::Doctor { json, place }) => doctor::run(&place, json).await,
+        Some(Command::Apply(arguments)) => apply::run(arguments).await,
+        Some(Command::Connections { place }) => connections::run(&place).await,
+        Some(Command::DeadLetters { command, place }) => dead_letters::run(command, &place).await,
         Some(Command::Erase(arguments)) => erase::run(arguments).await,
         Some(Command::Check { file, config }) => check::run(&config.unwrap_or(file)),
-        Some(Command::Token {
-            command: TokenCommand::Create(options),
-        }) => token::run(options).await,
+        Some(Command::Token { command, place }) => token::run(command, &place).await,
         Some(Command::Simulate(arguments)) => simulate::simulate(arguments).await,
     };
     match result {
@@ -127,6 +151,23 @@ pub async fn run() -> ExitCode {
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     let _closed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Rows of a table, the first of them its head, in columns as wide as they must be.
+fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut text = String::new();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    for row in rows {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<String> = cells.map(|(cell, wide)| format!("{cell:<wide$}")).collect();
+        text += cells.join("  ").trim_end();
+        text.push('\n');
+    }
+    text
 }
 
 impl From<ServeArguments> for ServeOptions {

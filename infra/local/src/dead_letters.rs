@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -83,6 +84,54 @@ impl DeadLetters {
     }
 }
 
+impl DeadLetters {
+    /// Removes the letters of this id, see [`id_of`], from the list and its file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written; then nothing is removed.
+    pub fn remove(&self, id: &str) -> std::io::Result<()> {
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(path) = &list.file {
+            let stays = |line: &String| {
+                let letter = serde_json::from_str::<Value>(line);
+                // A line that a crash cut off goes with the first that is removed.
+                letter.is_ok_and(|letter| id_of(&letter) != id)
+            };
+            let lines = BufReader::new(open(path)?).lines();
+            let lines = lines.collect::<std::io::Result<Vec<String>>>()?;
+            let rest: String = lines
+                .into_iter()
+                .filter(stays)
+                .flat_map(|line| [line, "\n".to_owned()])
+                .collect();
+            let fresh = path.with_extension("new");
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&fresh)?;
+            file.write_all(rest.as_bytes())?;
+            file.sync_data()?;
+            std::fs::rename(&fresh, path)?;
+        }
+        list.recent.retain(|letter| id_of(letter) != id);
+        Ok(())
+    }
+}
+
+/// The id of a letter: the first 8 hexadecimal digits of its SHA-256. Two that are the
+/// same in all they say are one to an operator.
+#[must_use]
+pub fn id_of(letter: &Value) -> String {
+    let digest = Sha256::digest(letter.to_string().as_bytes());
+    digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
 fn push(recent: &mut VecDeque<Value>, letter: Value) {
     if recent.len() >= RECENT {
         recent.pop_front();
@@ -127,5 +176,21 @@ mod tests {
         assert_eq!(again[0]["function"], "relay");
         assert_eq!(again[0]["what"]["batchSize"], 1);
         assert_eq!(again, letters.recent());
+    }
+
+    #[test]
+    fn a_letter_that_is_removed_is_gone_from_the_file_too() {
+        let folder = std::env::temp_dir().join(format!("baton-removed-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let letters = DeadLetters::in_folder(&folder).expect("a list");
+        letters.add("relay", "it failed", &json!({"batchSize": 1}));
+        letters.add("publish", "it failed", &json!({"batchSize": 2}));
+        let first = id_of(&letters.recent()[0]);
+        letters.remove(&first).expect("it is written");
+        let again = DeadLetters::in_folder(&folder).expect("a list").recent();
+        std::fs::remove_dir_all(&folder).expect("gone");
+        assert_eq!(again, letters.recent());
+        assert_eq!(again.len(), 1);
+        assert_eq!(again[0]["function"], "publish");
     }
 }

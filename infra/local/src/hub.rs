@@ -8,6 +8,8 @@ use crate::engine::{Clock as EngineClock, Engine, EngineError, Location};
 use crate::functions::{App, InProcess};
 use crate::gateway;
 use crate::invoke::Functions;
+use crate::place::letters::{Records, Replays};
+use crate::place::{Letters, Operator, SecretPlace, StoredSettings};
 use crate::schedule::Schedules;
 use crate::streams::{StreamError, Streams};
 use crate::template::{Template, TemplateError};
@@ -16,11 +18,12 @@ use baton_domain::IdKey;
 use baton_hub::api::{Api, OutboundApi};
 use baton_hub::bus::Bus;
 use baton_hub::calls::Calls;
+use baton_hub::checkup::Armed;
 use baton_hub::deliver::Deliverer;
 use baton_hub::publish::Publisher;
 use baton_hub::relay::Relay;
 use baton_hub::settings::Settings;
-use baton_hub::source::{FixedSettings, SettingsCache, TokenCache};
+use baton_hub::source::{SettingsCache, SettingsSource, TokenCache};
 use baton_hub::store::Store;
 use baton_hub::sweep::Sweep;
 use baton_hub::telling::Teller;
@@ -40,8 +43,9 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(3_600);
 pub struct Parts {
     /// The database.
     pub engine: Engine,
-    /// Endpoints, connections, secrets.
-    pub settings: Settings,
+    /// Endpoints, connections, secrets; `None` takes those that were applied, and follows
+    /// them.
+    pub settings: Option<Settings>,
     /// The key of thread ids.
     pub id_key: IdKey,
     /// Time and chance.
@@ -82,6 +86,8 @@ pub struct LocalHub {
     pub dead_letters: DeadLetters,
     /// The request bins.
     pub bins: Bins,
+    /// Where the settings come from.
+    pub settings: Arc<StoredSettings>,
     engine: Engine,
     template: Arc<Template>,
     functions: Arc<dyn Functions>,
@@ -135,14 +141,22 @@ impl LocalHub {
             dead_letters.clone(),
             Arc::clone(&engine_clock),
         );
+        let store = Store::new(engine.client(), TABLE);
+        let secrets = match engine.data_folder() {
+            Some(folder) => SecretPlace::in_folder(folder),
+            None => SecretPlace::memory(),
+        };
+        let settings = StoredSettings::new(parts.settings, store.clone(), secrets);
+        let settings = Arc::new(settings);
+        let source: Arc<dyn SettingsSource> = settings.clone();
         let core = Core {
-            store: Store::new(engine.client(), TABLE),
+            store,
             clock: parts.clock.clone(),
             id_key: parts.id_key.into(),
-            settings: SettingsCache::new(Arc::new(FixedSettings(parts.settings))),
+            settings: SettingsCache::new(source),
         };
         crate::tls::install();
-        let calls = Calls::new(parts.clock.clone(), 0)
+        let calls = Calls::new(parts.clock.clone(), 1)
             .map_err(|error| StartError::Client(error.to_string()))?;
         let app = app(core, Bus::new(bus.client(), "baton"), calls);
         let (api, core, teller) = (
@@ -170,6 +184,7 @@ impl LocalHub {
             bus,
             dead_letters,
             bins: Bins::new(engine_clock),
+            settings,
             engine,
             template,
             functions,
@@ -177,6 +192,21 @@ impl LocalHub {
             schedules,
             expiry,
         })
+    }
+
+    /// What an operator's commands reach.
+    #[must_use]
+    pub fn operator(&self) -> Operator {
+        let replays = Replays {
+            records: Records::Engine(self.engine.clone()),
+            functions: Arc::clone(&self.functions),
+            mappings: self.template.streams.clone(),
+        };
+        Operator {
+            core: self.core.clone(),
+            settings: self.settings.clone(),
+            letters: Letters::Local(self.dead_letters.clone(), Some(replays)),
+        }
     }
 
     /// The HTTP front: the template's routes, and the request bins below `/bin`.
@@ -233,6 +263,7 @@ pub(crate) fn app(core: Core, bus: Bus, calls: Calls) -> App {
         sweep: Sweep {
             relay: relay.clone(),
             bus,
+            armed: Armed::default(),
         },
         relay,
     }

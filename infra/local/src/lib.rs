@@ -8,6 +8,7 @@
 //! - `dead_letters` are the calls that were given up;
 //! - `functions` are the handlers in this process, `hub` puts everything together,
 //!   `demo_settings` are those of a hub without a configuration;
+//! - `place` is where a hub is: here, in a data folder, or a stack on AWS;
 //! - `simulate` plays the whole hub on virtual time, with faults;
 //! - `commands` are what the program `baton` can do;
 //! - `bins` keep what a bot or hook without a home would have received.
@@ -23,6 +24,7 @@ pub mod gateway;
 pub mod hub;
 mod identifier;
 pub mod invoke;
+pub mod place;
 pub mod schedule;
 pub mod simulate;
 pub mod streams;

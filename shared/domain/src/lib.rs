@@ -49,7 +49,7 @@ pub use holder::{Actor, CloseReason, Holder, HolderKind};
 pub use ids::{CommandId, ConversationId, Fingerprint, IdKey, MessageId, Place, ThreadId};
 pub use ledger::Ledger;
 pub use mutation::Mutation;
-pub use news::{Identity, News, PlatformEvent};
+pub use news::{Identity, News, PlatformEvent, read_back_id};
 pub use parcel::{Parcel, ParcelLine, RenderedParcel};
 pub use plan::plan;
 pub use policy::{Desk, OnBotSilence, Policy, QueueLimit, Timers};

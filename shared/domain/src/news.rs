@@ -43,6 +43,32 @@ pub struct PlatformEvent {
     pub news: News,
 }
 
+/// The fingerprint of a customer's message that was read back from the platform, where the
+/// id of its event is not known: of the platform's id of the message.
+#[must_use]
+pub fn read_back_id(message: &str) -> Fingerprint {
+    Fingerprint::of(&[b"read back", message.as_bytes()])
+}
+
+impl PlatformEvent {
+    /// A message's platform id, and the fingerprint that it has or would have if it was
+    /// read back.
+    #[must_use]
+    pub fn message(&self) -> Option<(&str, Fingerprint)> {
+        match &self.news {
+            News::Message { id, .. } => Some((id, read_back_id(id))),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a message that was read back, so that the id of its event is not
+    /// known: only the log tells whether its event came, too.
+    #[must_use]
+    pub fn is_read_back(&self) -> bool {
+        self.message().is_some_and(|(_, id)| id == self.id)
+    }
+}
+
 /// What happened on the platform.
 #[derive(Clone, Debug, PartialEq)]
 pub enum News {

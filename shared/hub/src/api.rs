@@ -1,9 +1,11 @@
 //! What bots, desks and tools ask of the hub: the use cases behind the Baton API and
 //! the compatible faces. Shapes and status codes are the faces' own.
 
+mod configure;
 mod reads;
 mod requests;
 
+pub use configure::{ConfigureError, ConnectionSettings};
 pub use reads::{ConversationView, Feed, ListQuery, Listing, MessageView, MessagesPage, state};
 pub use requests::{Asked, ControlStatus, Delivery, MessageStatus, RequestMeta};
 

@@ -1,6 +1,7 @@
 //! The event bus.
 
 use crate::facts::Fact;
+use crate::metrics::{self, Count};
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use std::collections::{HashSet, VecDeque};
@@ -16,6 +17,11 @@ const BYTES_A_REQUEST: usize = 240 * 1024;
 const TRIES: u32 = 3;
 /// The source of every event of the hub.
 pub const SOURCE: &str = "baton";
+
+/// The event that says that a platform has switched a webhook off.
+pub const WEBHOOK_OFF: &str = "webhook.disabled";
+/// The event that says that the daily check of a connection found errors.
+pub const UNHEALTHY: &str = "connection.unhealthy";
 
 /// How many events are remembered as taken. A batch of the stream has at most some
 /// hundred entries of a few events each.
@@ -192,6 +198,14 @@ impl Bus {
     /// # Errors
     /// Which ones were not taken in the end.
     pub async fn put(&self, events: &[BusEvent]) -> Result<(), NotTaken> {
+        // The operator hears of these even while the bus is down.
+        for event in events {
+            match event.detail_type.as_str() {
+                WEBHOOK_OFF => metrics::count(Count::WebhookOff),
+                UNHEALTHY => metrics::count(Count::ConnectionsUnhealthy),
+                _ => {}
+            }
+        }
         self.taken
             .put(events, |places| self.request(events, places))
             .await

@@ -1,10 +1,12 @@
 //! The one outbound HTTP client: platforms and bots are called through it.
 
 use crate::clock::Clock;
+use crate::metrics;
 use crate::rates::{CHANCES, Rates, Sign};
 use baton_domain::Timestamp;
 use baton_domain::time::SECOND;
 use baton_platforms::http::{Credentials, HttpCall, Method, Reply};
+use baton_platforms::moment::parse_http_date;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -21,8 +23,11 @@ const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 pub struct Calls {
     transport: Transport,
     rates: Rates,
+    sandboxes: u32,
     pub(crate) clock: Clock,
     speeds: Speeds,
+    /// As whose its calls are counted.
+    party: &'static str,
 }
 
 /// What carries a request to its receiver in place of a socket. Whatever it fails with is
@@ -125,11 +130,19 @@ pub struct Answered {
     pub status: u16,
     /// The body, cut to what is of use.
     pub body: Vec<u8>,
+    /// The answer's `Date`, in whole seconds.
+    pub date: Option<Timestamp>,
     location: Option<String>,
     retry_after: Option<String>,
 }
 
 impl Answered {
+    /// Whether the body was longer than what was read of it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.body.len() >= ANSWER_LIMIT
+    }
+
     /// What classifying it needs.
     #[must_use]
     pub fn reply(&self) -> Reply<'_> {
@@ -202,9 +215,28 @@ impl Calls {
         Self {
             transport,
             rates: Rates::new(concurrency),
+            sandboxes: concurrency,
             clock,
             speeds: Speeds::default(),
+            party: "other",
         }
+    }
+
+    /// The same client, its calls counted as such to this kind of party: a platform's
+    /// name, or `bot`.
+    #[must_use]
+    pub fn to(&self, party: &'static str) -> Self {
+        Self {
+            party,
+            ..self.clone()
+        }
+    }
+
+    /// How many sandboxes call platforms at most, all together; 0 where nothing bounds
+    /// them.
+    #[must_use]
+    pub fn sandboxes(&self) -> u32 {
+        self.sandboxes
     }
 
     /// Whether what is at `base` is known to be slow.
@@ -264,7 +296,10 @@ impl Calls {
         let began = self.clock.now();
         let answered = self.make(base, call, credentials, timeout).await;
         let ended = self.clock.now();
-        self.speeds.note(base, ended.since(began), timeout, ended);
+        let took = ended.since(began);
+        self.speeds.note(base, took, timeout, ended);
+        let status = answered.as_ref().ok().map(|answer| answer.status);
+        metrics::called(self.party, status, took, took > SLOW);
         answered
     }
 
@@ -307,6 +342,7 @@ impl Calls {
         };
         let (location, retry_after) = (header("location"), header("retry-after"));
         let number = |name| header(name).and_then(|text| text.trim().parse().ok());
+        let date = header("date").and_then(|date| parse_http_date(&date));
         let status = response.status().as_u16();
         let sign = Sign {
             status,
@@ -328,6 +364,7 @@ impl Calls {
         Ok(Answered {
             status,
             body,
+            date,
             location,
             retry_after,
         })

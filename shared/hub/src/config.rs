@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `check` (feature `config`) | the text, with every mistake at once |
 //! | `render` (feature `config`) | mistakes as a terminal shows them |
+//! | `plan` | what applying settings will change, and what it writes |
+//! | `edit` | changes of single connections in it |
 //! | `document` | the form that is kept in the table, and the secrets beside it |
 //!
 //! Lambda functions never see TOML: `baton apply` checks it and stores what
@@ -31,6 +33,7 @@
 //! | `connection.default_inbox` | none | where a handoff without a target goes |
 //! | `connection.desk` | `platform` | where agents work: `platform`, or `none` |
 //! | `connection.text_on_bus` | `false` | whether bus events carry message text |
+//! | `connection.repair_webhook` | `true` | whether a webhook that the platform switched off is switched on again |
 //! | `connection.keep_messages` | `90d` | how long messages are kept, at least `8d` |
 //! | `connection.secrets.agent_email`, `.api_token` | required | Gladly's API user and token |
 //! | `connection.bot.url` | required | where the bot is told, `http` or `https` |
@@ -48,6 +51,8 @@
 //! | `connection.timers.queue_limit` | none | hub's own desk: `{ after = "10m", then = "bot" }`, `then` is `bot`, `notify` or `inbox` with `inbox = "..."` |
 
 mod document;
+mod edit;
+mod plan;
 
 #[cfg(feature = "config")]
 mod address;
@@ -78,7 +83,9 @@ mod timers;
 #[cfg(feature = "config")]
 mod tests;
 
-pub use document::{BadDocument, from_document, to_document};
+pub use document::{BadDocument, from_document, revision_of, to_document};
+pub use edit::{EditError, Edited, connection_form, remove_connection, replace_connection};
+pub use plan::{Field, How, Item, Plan, Written, plan};
 
 #[cfg(feature = "config")]
 pub use check::{CheckContext, Checked, check};

@@ -197,6 +197,7 @@ impl Core {
                         return Err(StoreError::Contended.into());
                     }
                     lost += 1;
+                    look_again(&mut command);
                     if lost == 1 && !standing.is_blank() {
                         loaded.push(*standing);
                     } else {
@@ -267,6 +268,12 @@ impl Core {
             .min()
             .unwrap_or_default();
         let mut missing: Vec<Fingerprint> = unsure.to_vec();
+        // A message that was read back may have come by its event, and the other way round.
+        let messages: Vec<(Fingerprint, &str)> = events
+            .iter()
+            .filter(|event| unsure.contains(&event.id))
+            .filter_map(|event| Some((event.id, event.message()?.0)))
+            .collect();
         // An entry was appended after its events happened, give or take the clocks.
         let back_to = oldest
             .plus(-MINUTE)
@@ -276,6 +283,10 @@ impl Core {
                 for event in &entry.events {
                     if let Event::Received { event, .. } | Event::Heard { event, .. } = event {
                         missing.retain(|id| id != event);
+                    }
+                    if let Event::Received { id: message, .. } = event {
+                        let told = |id| messages.contains(&(id, message.as_str()));
+                        missing.retain(|id| !told(*id));
                     }
                 }
                 missing.is_empty()
@@ -326,6 +337,21 @@ impl Core {
             .await?;
         request.key_is_new = true;
         Ok(found)
+    }
+}
+
+/// Whether a message that was read back has come by its event, the entry that was lost to
+/// may tell: what is read back is looked up again.
+fn look_again(command: &mut Command) {
+    if let Command::News {
+        events, known_new, ..
+    } = command
+    {
+        let is_read_back = |id: &Fingerprint| {
+            let mut events = events.iter();
+            events.any(|event| event.id == *id && event.is_read_back())
+        };
+        known_new.retain(|id| !is_read_back(id));
     }
 }
 

@@ -6,12 +6,13 @@ mod gladly;
 
 use crate::calls::Calls;
 use crate::core::{Core, RunError};
+use crate::metrics::{self, Count};
 use crate::settings::{Connection, Platform, Settings};
 use crate::store::{Loaded, StoreError};
 use baton_domain::time::SECOND;
 use baton_domain::{
-    Actor, Command, ControlAsk, Entry, Event, NotOurs, Parcel, ParcelLine, Place, Timestamp, Work,
-    WorkKind, WorkResult,
+    Actor, Command, ControlAsk, Entry, Event, Failure, NotOurs, Parcel, ParcelLine, Place,
+    Timestamp, Work, WorkKind, WorkResult,
 };
 use std::time::Duration;
 
@@ -286,7 +287,10 @@ impl Deliverer {
         // An outcome must get into the log; it is fought for beyond the claim.
         let give_up = own.claim_until.plus(10 * SECOND);
         match self.core.run(loaded, connection, command, give_up).await {
-            Ok(ran) => Ok(ran.loaded),
+            Ok(ran) => {
+                count_outcome(ran.entry.as_ref());
+                Ok(ran.loaded)
+            }
             Err(RunError::Rejected(_, loaded)) => Ok(*loaded),
             Err(RunError::Store(error)) => Err(error),
         }
@@ -392,6 +396,24 @@ impl Deliverer {
             .collect();
         let skip = lines.len().saturating_sub(LINES_QUOTED);
         Ok(lines.split_off(skip))
+    }
+}
+
+/// Counts what an outcome's entry says. Work that a change of control cancelled is no
+/// failure.
+fn count_outcome(entry: Option<&Entry>) {
+    for event in entry.iter().flat_map(|entry| &entry.events) {
+        match event {
+            Event::Sent { .. } => metrics::count(Count::MessagesSent),
+            Event::Failed {
+                why: Failure::Superseded,
+                ..
+            } => {}
+            Event::Failed { .. } => metrics::count(Count::MessagesFailed),
+            Event::Unknown { .. } => metrics::count(Count::MessagesUnknown),
+            Event::ControlFailed { .. } => metrics::count(Count::ControlFailed),
+            _ => {}
+        }
     }
 }
 

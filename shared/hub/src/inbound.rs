@@ -7,6 +7,7 @@
 mod gladly;
 
 use crate::core::{Core, RunError};
+use crate::metrics::{self, Count};
 use crate::settings::{Platform, Settings};
 use crate::store::StoreError;
 use crate::store::poison::{POISON_LIMIT, Poison};
@@ -121,6 +122,7 @@ impl Core {
         let nonce = self.clock.token(5);
         match self.store.put_poison(&poison, &nonce).await {
             Ok(id) => {
+                metrics::count(Count::Poison);
                 tracing::warn!(endpoint = %webhook.endpoint, bytes = poison.length, problem, %id, "a webhook was kept as poison");
                 Reception::Accepted("poison")
             }
@@ -130,6 +132,17 @@ impl Core {
             }
         }
     }
+}
+
+/// What became of an event that the platform was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// It is in the log, or was already.
+    TakenIn,
+    /// It is about nothing that the hub has.
+    NotOurs,
+    /// The hub's own storage is down.
+    Unavailable,
 }
 
 /// What became of a webhook's content.

@@ -2,6 +2,7 @@
 //! live claim.
 
 use crate::deliver::{Deliverer, RELAY_CLAIM};
+use crate::metrics::{self, Count};
 use crate::settings::{Connection, Settings};
 use crate::store::{Loaded, StoreError};
 use crate::stream::{Appended, BatchAnswer, StreamBatch, by_thread, entries};
@@ -187,6 +188,7 @@ impl Relay {
                 match told {
                     Ok(()) => continue,
                     Err((from, why)) => {
+                        metrics::count(Count::BotNotTold);
                         tracing::warn!(connection = %connection.id, thread = %loaded.id, reason = %why, "the bot was not told");
                         (from, true)
                     }
@@ -281,6 +283,7 @@ impl Relay {
         for (index, entry) in entries.iter().enumerate() {
             let entry = std::slice::from_ref(entry);
             if let Err((from, why)) = self.teller.tell(connection, &loaded, entry).await {
+                metrics::count(Count::BotNotTold);
                 tracing::warn!(connection = %connection.id, thread = %loaded.id, reason = %why, "the bot was not told again");
                 command = Command::TellFailed { from, tried: true };
                 break;

@@ -109,6 +109,9 @@ pub struct Connection {
     pub text_on_bus: bool,
     /// How long messages are kept, in milliseconds; at least 8 days.
     pub keep_messages: i64,
+    /// Whether its platform's webhook is switched on again when the platform switched it
+    /// off.
+    pub repair_webhook: bool,
 }
 
 /// A connection's bot.

@@ -134,6 +134,14 @@ impl SettingsCache {
         }
     }
 
+    /// Reads them now, for whoever has just changed them.
+    ///
+    /// # Errors
+    /// When they cannot be loaded; then those that were known stay.
+    pub async fn reload(&self, clock: &Clock) -> Result<Arc<Settings>, SourceError> {
+        self.refresh(clock).await
+    }
+
     fn held(&self) -> Option<(Timestamp, Arc<Settings>)> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.as_ref().map(|held| (held.at, held.settings.clone()))

@@ -9,16 +9,21 @@
 //! | `checkpoint` | its checkpoint: the state, and the time of the next look |
 //! | [`due`] | everything that must happen later, and the sweep's lease |
 //! | [`rows`] | conversation rows and the index of open ones |
+//! | [`checkups`] | when each connection is checked, and what was found last |
 //! | [`directory`] | other names of a thread |
 //! | `erasing` | overwriting what an erased thread left |
 //! | [`poison`] | webhooks that could not be used |
-//! | [`records`] | idempotency keys, tokens, settings |
+//! | [`description`] | how the table is set up, for the operator |
+//! | [`records`] | idempotency keys, tokens |
+//! | [`settings`] | the settings document, its changes, webhooks as last seen |
 //! | `seats` | the seats of the hub's own agents |
 //! | `direct` | reading a thread, reading and putting items: without the SDK's layers |
 //! | [`units`] | consumed capacity by mechanism |
 
 mod checkpoint;
+pub mod checkups;
 pub mod codec;
+pub mod description;
 mod direct;
 pub mod directory;
 pub mod due;
@@ -30,6 +35,7 @@ pub mod poison;
 pub mod records;
 pub mod rows;
 mod seats;
+pub mod settings;
 pub mod units;
 
 pub use erasing::BLANKS_KEPT;

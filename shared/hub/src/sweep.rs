@@ -6,10 +6,12 @@
 //! the conditional append decide. Overlapping, lost, doubled and late ticks are
 //! harmless.
 
+mod inspect;
 mod running;
 mod wake;
 
 use crate::bus::{Bus, BusEvent};
+use crate::checkup::Armed;
 use crate::core::Core;
 use crate::relay::Relay;
 use crate::store::StoreError;
@@ -59,6 +61,8 @@ pub struct Sweep {
     pub relay: Relay,
     /// Where slices go.
     pub bus: Bus,
+    /// Which connections have their checks.
+    pub armed: Armed,
 }
 
 /// A slice of what is due, for a sweep of its own.
@@ -92,6 +96,7 @@ impl Sweep {
         let owner = clock.token(10);
         self.core().store.take_lease(&owner, began).await?;
         let running = Running::new(clock.clone(), began);
+        self.arm_checkups(&running);
         let mut swept = Swept::default();
         let mut sliced = Sliced::default();
         let end = began.plus(limit.min(RUNS_AT_MOST));
@@ -279,6 +284,10 @@ impl Sweep {
                     Ok(None)
                 }
             },
+            DueKind::Checkup(connection) => {
+                self.check(row, &connection, running).await?;
+                Ok(None)
+            }
             DueKind::Unknown => Ok(None),
         }
     }

@@ -62,7 +62,7 @@ impl Teller {
     #[must_use]
     pub fn new(calls: Calls) -> Self {
         Self {
-            calls,
+            calls: calls.to("bot"),
             troubled: Troubled::default(),
         }
     }

@@ -12,6 +12,15 @@ pub fn parse_iso(text: &str) -> Option<Timestamp> {
     (millis >= 0).then_some(Timestamp(millis))
 }
 
+/// The moment of an HTTP `Date` header (RFC 9110, section 5.6.7), which counts whole
+/// seconds; `None` for anything else.
+#[must_use]
+pub fn parse_http_date(text: &str) -> Option<Timestamp> {
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    let moment = parser.parse_timestamp(text.trim()).ok()?;
+    Some(Timestamp(moment.as_millisecond()))
+}
+
 /// RFC 3339 in UTC with milliseconds, e.g. `2025-01-02T03:04:05.060Z`. Moments
 /// outside the years that can be written so become the nearest that can.
 #[must_use]
@@ -53,6 +62,13 @@ mod tests {
         ] {
             assert_eq!(parse_iso(odd), None, "{odd}");
         }
+    }
+
+    #[test]
+    fn the_date_of_an_answer_is_read() {
+        let date = parse_http_date("Thu, 02 Jan 2025 03:04:05 GMT");
+        assert_eq!(date, Some(Timestamp(1_735_787_045_000)));
+        assert_eq!(parse_http_date("2025-01-02T03:04:05Z"), None);
     }
 
     proptest! {

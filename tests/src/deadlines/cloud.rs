@@ -279,6 +279,7 @@ fn connection(id: String, policy: Policy) -> Connection {
         policy,
         text_on_bus: false,
         keep_messages: 90 * baton_domain::time::DAY,
+        repair_webhook: true,
     }
 }
 

@@ -11,6 +11,7 @@ use super::sandbox::Size;
 use baton_functions::streams::{self, SweepEvent};
 use baton_hub::Core;
 use baton_hub::bus::Bus;
+use baton_hub::checkup::Armed;
 use baton_hub::deliver::Deliverer;
 use baton_hub::relay::Relay;
 use baton_hub::sweep::Sweep;
@@ -173,6 +174,7 @@ impl Fleet {
                     deliverer: Deliverer { core, calls },
                 },
                 bus: Bus::new(bus.client(), "baton-bus"),
+                armed: Armed::off(),
             },
         })
     }

@@ -1,6 +1,7 @@
 //! `baton check`.
 
 use baton_hub::config::{CheckContext, Checked, check, render_file};
+use baton_hub::settings::Settings;
 use std::path::Path;
 
 /// More than these are a file of another kind, and would scroll the first ones away.
@@ -45,6 +46,18 @@ fn tracked_by_git(path: &Path) -> bool {
 
 /// The command: every mistake at once.
 pub(super) fn run(path: &Path) -> Result<(), String> {
+    let settings = accepted(path)?;
+    super::say(&format!(
+        "{}: good: {}, {}\n",
+        path.display(),
+        count(settings.endpoints.len(), "endpoint"),
+        count(settings.connections.len(), "connection")
+    ));
+    Ok(())
+}
+
+/// The settings of a file without errors; every mistake of it is shown.
+pub(super) fn accepted(path: &Path) -> Result<Settings, String> {
     let checked = check_file(path)?;
     let file = path.display().to_string();
     let toml = std::fs::read_to_string(path).unwrap_or_default();
@@ -61,15 +74,8 @@ pub(super) fn run(path: &Path) -> Result<(), String> {
             ));
         }
     }
-    match (checked.errors(), &checked.settings) {
-        (0, Some(settings)) => {
-            super::say(&format!(
-                "{file}: good: {}, {}\n",
-                count(settings.endpoints.len(), "endpoint"),
-                count(settings.connections.len(), "connection")
-            ));
-            Ok(())
-        }
+    match (checked.errors(), checked.settings) {
+        (0, Some(settings)) => Ok(settings),
         (1, _) => Err(format!("{file} has 1 mistake")),
         (mistakes, _) => Err(format!("{file} has {mistakes} mistakes")),
     }

@@ -2,8 +2,8 @@
 //! customer, the platform and the agent: a chat that is handed to an agent and closed,
 //! one that is abandoned, and one whose bot died.
 
-use super::operator::timeline_of;
 use super::serve::{Running, ServeOptions, serve};
+use super::timeline::timeline_of;
 use crate::demo_settings::{CONNECTION, DemoTimers};
 use baton_domain::ThreadId;
 use baton_simulators::gladly::{CustomerView, GladlySim, Speaker, Written};

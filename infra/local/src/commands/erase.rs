@@ -1,24 +1,20 @@
 //! `baton erase`: a customer's words and names leave the table.
 
-use super::{operator, private, serve};
-use crate::hub::{TABLE, open_engine};
-use crate::template::Template;
+use super::reach::{PlaceArguments, Refusal};
+use super::{serve, timeline};
+use crate::place::Operator;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use baton_domain::ThreadId;
+use baton_hub::Core;
 use baton_hub::erase::Extent;
 use baton_hub::facts::iso;
-use baton_hub::settings::Settings;
-use baton_hub::source::{FixedSettings, SettingsCache};
-use baton_hub::store::Store;
-use baton_hub::{Clock, Core};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// What is to be erased.
 #[derive(Debug, clap::Args)]
@@ -31,10 +27,10 @@ pub(super) struct EraseArguments {
     /// Do not ask.
     #[arg(long, conflicts_with = "dry_run")]
     yes: bool,
-    /// The data folder.
-    #[arg(long, default_value = ".baton")]
-    data: PathBuf,
-    /// The configuration, where no hub runs on the folder.
+    #[command(flatten)]
+    place: PlaceArguments,
+    /// The configuration, where no hub runs on the data folder and none was applied to it:
+    /// it says where names are listed.
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -86,7 +82,7 @@ impl What {
                 .map_err(|error| error.to_string()),
             Self { conversation, .. } => {
                 let id = conversation.unwrap_or_default();
-                match operator::named(&id)? {
+                match timeline::named(&id)? {
                     (thread, Some(_)) => Ok(Asked::Thread(thread)),
                     (_, None) => Err(format!("`{id}` is a thread: use --thread")),
                 }
@@ -132,18 +128,16 @@ struct Outcome {
 }
 
 /// The running hub's part.
-pub(super) fn routes() -> Router<Core> {
+pub(super) fn routes() -> Router<Operator> {
     Router::new()
         .route("/erasures/plan", post(planned))
         .route("/erasures", post(erased))
 }
 
-type Refused = (StatusCode, String);
-
 async fn planned(
     State(core): State<Core>,
     Json(asked): Json<Asked>,
-) -> Result<Json<Vec<Line>>, Refused> {
+) -> Result<Json<Vec<Line>>, Refusal> {
     plan(&core, &asked)
         .await
         .map(Json)
@@ -213,12 +207,16 @@ pub(super) async fn run(arguments: EraseArguments) -> Result<(), String> {
         what,
         dry_run,
         yes,
-        data,
+        place,
         config,
     } = arguments;
     let asked = what.asked()?;
-    let hub = Hub::of(&data, config).await?;
-    let lines = hub.plan(&asked).await?;
+    let given = config.map(|path| serve::from_file(&path)).transpose();
+    let given = given.map_err(|error| error.to_string())?;
+    let hub = place.reach_with(false, given).await?;
+    let body = |error: serde_json::Error| error.to_string();
+    let question = serde_json::to_string(&asked).map_err(body)?;
+    let lines: Vec<Line> = hub.json("POST", "/erasures/plan", Some(question)).await?;
     super::say(&table(&lines));
     let threads: Vec<ThreadId> = lines.iter().map(|line| line.thread.clone()).collect();
     let left: usize = lines.iter().map(|line| line.entries).sum();
@@ -228,7 +226,8 @@ pub(super) async fn run(arguments: EraseArguments) -> Result<(), String> {
     if left > 0 && !yes {
         confirm(threads.len())?;
     }
-    let outcomes = hub.erase(&threads).await?;
+    let threads = serde_json::to_string(&threads).map_err(body)?;
+    let outcomes: Vec<Outcome> = hub.json("POST", "/erasures", Some(threads)).await?;
     for outcome in &outcomes {
         super::say(&format!("{}  {}\n", outcome.thread, outcome.words));
     }
@@ -284,77 +283,4 @@ fn table(lines: &[Line]) -> String {
         );
     }
     text
-}
-
-/// The hub that is asked: the one that runs on the folder, or the folder itself.
-enum Hub {
-    Running(PathBuf),
-    Folder(Box<Core>),
-}
-
-impl Hub {
-    async fn of(folder: &Path, config: Option<PathBuf>) -> Result<Self, String> {
-        if operator::is_running(folder).await {
-            return Ok(Self::Running(folder.to_owned()));
-        }
-        if !folder.exists() {
-            return Err(format!(
-                "there is no data folder {}; name another with --data",
-                folder.display()
-            ));
-        }
-        let settings = settings(config)?;
-        let engine = open_engine(Some(folder)).map_err(|error| error.to_string())?;
-        let template = Template::builtin().map_err(|error| error.to_string())?;
-        engine
-            .create_table(&template.table, TABLE)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(Self::Folder(Box::new(Core {
-            store: Store::new(engine.client(), TABLE),
-            clock: Clock::real(),
-            id_key: private::id_key(folder)?.into(),
-            settings: SettingsCache::new(Arc::new(FixedSettings(settings))),
-        })))
-    }
-
-    async fn plan(&self, asked: &Asked) -> Result<Vec<Line>, String> {
-        match self {
-            Self::Folder(core) => plan(core, asked).await,
-            Self::Running(folder) => ask(folder, "/erasures/plan", asked).await,
-        }
-    }
-
-    async fn erase(&self, threads: &[ThreadId]) -> Result<Vec<Outcome>, String> {
-        match self {
-            Self::Folder(core) => Ok(erase(core, threads).await),
-            Self::Running(folder) => ask(folder, "/erasures", &threads).await,
-        }
-    }
-}
-
-/// The settings that the folder's hub would run with: they say where names are listed.
-fn settings(config: Option<PathBuf>) -> Result<Settings, String> {
-    let usual = PathBuf::from("baton.toml");
-    let config = config.or_else(|| usual.exists().then_some(usual));
-    let path = config.ok_or(
-        "no hub runs on this folder: start it, or name its configuration with --config, which says where names are listed",
-    )?;
-    serve::from_file(&path).map_err(|error| error.to_string())
-}
-
-async fn ask<Answer: serde::de::DeserializeOwned>(
-    folder: &Path,
-    path: &str,
-    body: &impl Serialize,
-) -> Result<Answer, String> {
-    let body = serde_json::to_string(body).map_err(|error| error.to_string())?;
-    let answer = operator::ask(folder, "POST", path, Some(body)).await;
-    match answer.ok_or("the hub has stopped")?? {
-        (200, text) => serde_json::from_str(&text)
-            .map_err(|error| format!("the running hub's answer: {error}")),
-        (409, words) => Err(words),
-        (404, _) => Err("the running hub is older than this program: restart it".to_owned()),
-        (status, _) => Err(format!("the running hub answered {status}")),
-    }
 }

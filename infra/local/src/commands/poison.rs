@@ -1,6 +1,7 @@
 //! `baton poison`: webhooks that could not be used.
 
-use super::operator;
+use super::reach::{Kind, PlaceArguments, Reached};
+use crate::place::Operator;
 use axum::extract::{Path as UrlPath, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -11,7 +12,6 @@ use baton_hub::poison::Replayed;
 use baton_hub::store::poison::PoisonId;
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PoisonCommand {
@@ -89,7 +89,7 @@ impl Outcome {
 }
 
 /// The running hub's part.
-pub(super) fn routes() -> Router<Core> {
+pub(super) fn routes() -> Router<Operator> {
     Router::new()
         .route("/poison", get(list))
         .route("/poison/{id}", get(show))
@@ -151,26 +151,35 @@ async fn replay_all(State(core): State<Core>) -> Result<Json<Vec<Outcome>>, Stat
 const DOWN: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
 /// The command.
-pub(super) async fn run(command: PoisonCommand, folder: &Path) -> Result<(), String> {
+pub(super) async fn run(command: PoisonCommand, place: &PlaceArguments) -> Result<(), String> {
+    let hub = place.reach(false).await?;
     match command {
         PoisonCommand::List { limit } => {
-            let path = format!("/poison?limit={limit}");
-            let list: List = read(&ask(folder, "GET", &path, "").await?)?;
+            let list: List = hub
+                .json("GET", &format!("/poison?limit={limit}"), None)
+                .await?;
             super::say(&table(&list));
             Ok(())
         }
         PoisonCommand::Show { id } => {
-            let id = known(&id)?;
-            let body = ask(folder, "GET", &format!("/poison/{id}"), &id).await?;
+            let body = ask(&hub, "GET", &format!("/poison/{}", known(&id)?), &id).await?;
             super::say(&format!("{body}\n"));
             Ok(())
         }
         PoisonCommand::Replay { id, .. } => {
+            if hub.kind == Kind::Folder {
+                return Err(format!(
+                    "no hub runs on {}, and taking in takes one: start it, or name its folder with --data",
+                    hub.title
+                ));
+            }
             let (path, id) = match id {
                 Some(id) => (format!("/poison/{}/replay", known(&id)?), id),
                 None => ("/poison/replay".to_owned(), String::new()),
             };
-            let outcomes: Vec<Outcome> = read(&ask(folder, "POST", &path, &id).await?)?;
+            let answer = ask(&hub, "POST", &path, &id).await?;
+            let outcomes: Vec<Outcome> =
+                serde_json::from_str(&answer).map_err(|error| error.to_string())?;
             report(&outcomes)
         }
     }
@@ -183,21 +192,12 @@ fn known(id: &str) -> Result<String, String> {
         .ok_or_else(|| format!("`{id}` is not a poison record (`psn_...`)"))
 }
 
-async fn ask(folder: &Path, method: &str, path: &str, id: &str) -> Result<String, String> {
-    match operator::ask(folder, method, path, None).await {
-        Some(Ok((200, text))) => Ok(text),
-        Some(Ok((404, _))) => Err(format!("there is no poison record {id}")),
-        Some(Ok((status, _))) => Err(format!("the running hub answered {status}")),
-        Some(Err(error)) => Err(error),
-        None => Err(format!(
-            "no hub runs on {}: start it, or name its folder with --data",
-            folder.display()
-        )),
+async fn ask(hub: &Reached, method: &str, path: &str, id: &str) -> Result<String, String> {
+    match hub.ask(method, path, None).await? {
+        (200, text) => Ok(text),
+        (404, _) => Err(format!("there is no poison record {id}")),
+        (status, _) => Err(format!("{} answered {status}", hub.title)),
     }
-}
-
-fn read<Read: serde::de::DeserializeOwned>(text: &str) -> Result<Read, String> {
-    serde_json::from_str(text).map_err(|error| format!("the running hub's answer: {error}"))
 }
 
 fn table(list: &List) -> String {

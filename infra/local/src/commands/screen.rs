@@ -1,10 +1,10 @@
 //! What `baton` shows when it has started.
 
-use super::ServeOptions;
+use super::serve::{ServeOptions, SettingsFrom};
 use crate::demo_settings::{BOT_PATH, CONNECTION, GLADLY_PATH, TOKENS};
 
 /// The first screen: what runs where, and what to try next.
-pub(super) fn first_screen(base: &str, options: &ServeOptions) -> String {
+pub(super) fn first_screen(base: &str, options: &ServeOptions, from: SettingsFrom) -> String {
     let mut lines = vec![
         format!("Baton runs at {base}  (health: {base}/health, API: {base}/openapi.json)"),
         match &options.data {
@@ -12,10 +12,18 @@ pub(super) fn first_screen(base: &str, options: &ServeOptions) -> String {
             None => "  data       in memory: gone when this stops".to_owned(),
         },
     ];
-    match &options.config {
+    let settings = match (from, &options.config) {
+        (SettingsFrom::File, Some(config)) => Some(format!(
+            "{}, read at the start; `baton apply` changes them while it runs",
+            config.display()
+        )),
+        (SettingsFrom::Demonstration, _) => None,
+        _ => Some("as `baton apply` wrote them; it follows within a minute".to_owned()),
+    };
+    match settings {
         None => lines.extend(demonstration(base, options.data.is_some())),
-        Some(config) => lines.extend([
-            format!("  settings   {}, read at the start only", config.display()),
+        Some(settings) => lines.extend([
+            format!("  settings   {settings}"),
             format!("  webhooks   {base}/webhooks/gladly/<endpoint>"),
             "  tokens     `baton token create --help`".to_owned(),
             format!("  requests   {base}/bin/<name> shows what was posted there"),

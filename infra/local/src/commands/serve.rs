@@ -3,7 +3,9 @@
 use super::screen::first_screen;
 use super::{operator, private, say};
 use crate::demo_settings::{self, BOT_PATH, DemoTimers, GLADLY_PATH, TOKENS};
-use crate::hub::{LocalHub, Parts, StartError, open_engine};
+use crate::engine::Engine;
+use crate::hub::{LocalHub, Parts, StartError, TABLE, open_engine};
+use crate::template::Template;
 use axum::Router;
 use axum::routing::get;
 use baton_domain::{IdKey, Timestamp};
@@ -28,7 +30,8 @@ pub struct ServeOptions {
     pub port: u16,
     /// The data folder; `None` keeps everything in memory.
     pub data: Option<PathBuf>,
-    /// The configuration; `None` is the demonstration.
+    /// The configuration; `None` is what was applied to the data folder, or else the
+    /// demonstration.
     pub config: Option<PathBuf>,
     /// The demonstration's timers.
     pub timers: DemoTimers,
@@ -64,6 +67,17 @@ pub enum ServeError {
     Simulated(String),
 }
 
+/// Where the settings of a served hub come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingsFrom {
+    /// The configuration, read at the start.
+    File,
+    /// What was applied to the data folder; followed.
+    Applied,
+    /// The demonstration.
+    Demonstration,
+}
+
 /// A hub that is being served.
 #[derive(Debug)]
 pub struct Running {
@@ -71,6 +85,8 @@ pub struct Running {
     pub base_url: String,
     /// Whether other machines can reach it.
     pub exposed: bool,
+    /// Where its settings come from.
+    pub settings: SettingsFrom,
     /// The hub.
     pub hub: LocalHub,
     /// The demonstration's platform and bot, where it is one.
@@ -97,18 +113,26 @@ pub async fn serve(options: &ServeOptions) -> Result<Running, ServeError> {
     let bound = listener
         .local_addr()
         .map_err(|error| ServeError::Data(error.to_string()))?;
-    if options.config.is_none() && !bound.ip().is_loopback() {
+    // First the database: who holds its lock may make the key.
+    let engine = open_engine(options.data.as_deref()).map_err(StartError::from)?;
+    let from = match &options.config {
+        Some(_) => SettingsFrom::File,
+        None if is_applied(&engine).await? => SettingsFrom::Applied,
+        None => SettingsFrom::Demonstration,
+    };
+    if from == SettingsFrom::Demonstration && !bound.ip().is_loopback() {
         return Err(ServeError::Exposed(bound));
     }
     let base_url = base_url(&options.host, bound);
     let gladly = simulated_gladly(options.data.is_some());
     let settings = match &options.config {
-        Some(path) => from_file(path)?,
-        None => demo_settings::settings(&base_url, &gladly, options.timers)
-            .map_err(ServeError::Config)?,
+        Some(path) => Some(from_file(path)?),
+        None if from == SettingsFrom::Applied => None,
+        None => Some(
+            demo_settings::settings(&base_url, &gladly, options.timers)
+                .map_err(ServeError::Config)?,
+        ),
     };
-    // First the database: who holds its lock may make the key.
-    let engine = open_engine(options.data.as_deref()).map_err(StartError::from)?;
     let id_key = match &options.data {
         Some(folder) => private::id_key(folder),
         None => private::random_key().map(|key| IdKey::new(key.into_bytes())),
@@ -122,7 +146,7 @@ pub async fn serve(options: &ServeOptions) -> Result<Running, ServeError> {
     })
     .await?;
     let mut router = hub.router();
-    let simulated = options.config.is_none().then(|| {
+    let simulated = (from == SettingsFrom::Demonstration).then(|| {
         (
             GladlySim::new(gladly),
             SampleBot::new(demo_settings::bot(&base_url)),
@@ -130,7 +154,7 @@ pub async fn serve(options: &ServeOptions) -> Result<Running, ServeError> {
     });
     if let Some((gladly, bot)) = &simulated {
         router = router
-            .route("/", get(first_screen(&base_url, options)))
+            .route("/", get(first_screen(&base_url, options, from)))
             .nest(GLADLY_PATH, gladly.router())
             .nest(BOT_PATH, bot.router());
     }
@@ -141,7 +165,7 @@ pub async fn serve(options: &ServeOptions) -> Result<Running, ServeError> {
     let (stop, stopped) = watch::channel(false);
     let server = tokio::spawn(accept(listener, router, stopped));
     if let Some(folder) = &options.data {
-        operator::listen(folder, &hub.core).map_err(ServeError::Data)?;
+        operator::listen(folder, hub.operator()).map_err(ServeError::Data)?;
     }
     if let Some((gladly, _)) = &simulated {
         gladly
@@ -152,11 +176,22 @@ pub async fn serve(options: &ServeOptions) -> Result<Running, ServeError> {
     Ok(Running {
         base_url,
         exposed: !bound.ip().is_loopback(),
+        settings: from,
         hub,
         simulated,
         stop,
         server,
     })
+}
+
+/// Whether settings were applied to this database.
+async fn is_applied(engine: &Engine) -> Result<bool, ServeError> {
+    let template = Template::builtin().map_err(StartError::from)?;
+    let made = engine.create_table(&template.table, TABLE).await;
+    made.map_err(StartError::from)?;
+    let standing = Store::new(engine.client(), TABLE).standing_settings().await;
+    let standing = standing.map_err(|error| ServeError::Data(error.to_string()))?;
+    Ok(standing.is_some())
 }
 
 /// Keeps the demonstration's tokens, or ends those that an earlier demonstration left in
@@ -251,7 +286,7 @@ pub(super) fn from_file(path: &Path) -> Result<Settings, ServeError> {
 pub(super) async fn run(options: ServeOptions) -> Result<(), String> {
     log_to_stderr();
     let running = serve(&options).await.map_err(|error| error.to_string())?;
-    say(&first_screen(&running.base_url, &options));
+    say(&first_screen(&running.base_url, &options, running.settings));
     if running.exposed {
         eprintln!(
             "Other machines can reach this hub: plain HTTP, and /bin/ asks for no token. Put a TLS proxy in front that forwards only /webhooks/, /v1/ and /gladly/."
@@ -320,8 +355,6 @@ fn log_to_stderr() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::TABLE;
-    use crate::template::Template;
     use baton_hub::source::TokenCache;
 
     #[test]

@@ -1,64 +1,98 @@
 //! `baton timeline`: one conversation, readable.
 
-use super::{operator, private};
-use crate::hub::{TABLE, open_engine};
-use crate::template::Template;
-use baton_domain::{Actor, ControlAsk, Deadline, Entry, Event, Holder, Place, ThreadId, Timestamp};
-use baton_hub::config::from_document;
+use super::reach::{PlaceArguments, Refusal};
+use crate::place::Operator;
+use axum::Router;
+use axum::extract::{Path as UrlPath, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use baton_domain::{
+    Actor, ControlAsk, ConversationId, Deadline, Entry, Event, Holder, Place, ThreadId, Timestamp,
+};
+use baton_hub::Core;
 use baton_hub::facts::{failure_word, iso};
-use baton_hub::source::{FixedSettings, SettingsCache};
-use baton_hub::store::Store;
-use baton_hub::{Clock, Core};
-use std::path::Path;
-use std::sync::Arc;
+use baton_hub::store::Mechanism;
 
 /// How much of a message a line shows.
 const SHOWN: usize = 72;
 
+pub(super) fn routes() -> Router<Operator> {
+    Router::new().route("/timelines/{id}", get(timeline))
+}
+
+async fn timeline(
+    State(core): State<Core>,
+    UrlPath(id): UrlPath<String>,
+) -> Result<String, Refusal> {
+    timeline_of(&core, &id)
+        .await
+        .map_err(|words| (StatusCode::NOT_FOUND, words))
+}
+
 /// The command.
-pub(super) async fn run(id: &str, folder: &Path) -> Result<(), String> {
+pub(super) async fn run(id: &str, place: &PlaceArguments) -> Result<(), String> {
     // It becomes a path: nothing else may get into that.
-    operator::named(id)?;
-    let text = match operator::ask(folder, "GET", &format!("/timelines/{id}"), None).await {
-        Some(Ok((200, text))) => text,
-        Some(Ok((404, _))) => return Err(format!("there is no conversation {id}")),
-        Some(Ok((status, _))) => return Err(format!("the running hub answered {status}")),
-        Some(Err(error)) => return Err(error),
-        None => {
-            let text = from_folder(id, folder).await?;
-            eprintln!(
-                "No hub runs on {}: what is due is not shown.",
-                folder.display()
-            );
-            text
-        }
-    };
+    named(id)?;
+    let hub = place.reach(false).await?;
+    let text = hub.text("GET", &format!("/timelines/{id}"), None).await?;
     super::say(&text);
     Ok(())
 }
 
-/// Reads the data folder of a hub that does not run.
-async fn from_folder(id: &str, folder: &Path) -> Result<String, String> {
-    if !folder.exists() {
-        return Err(format!(
-            "there is no data folder {}; name another with --data",
-            folder.display()
-        ));
+/// The thread of an id, and where in it the conversation begins if it names one.
+pub(super) fn named(id: &str) -> Result<(ThreadId, Option<u64>), String> {
+    if let Ok(conversation) = ConversationId::parse(id) {
+        let first = conversation.first_seq();
+        return Ok((conversation.thread().clone(), Some(first)));
     }
-    let engine = open_engine(Some(folder)).map_err(|error| error.to_string())?;
-    let template = Template::builtin().map_err(|error| error.to_string())?;
-    engine
-        .create_table(&template.table, TABLE)
+    let thread = ThreadId::parse(id).map_err(|_| {
+        format!("`{id}` is neither a conversation (`cnv_...`) nor a thread (`thr_...`)")
+    })?;
+    Ok((thread, None))
+}
+
+/// The timeline of a conversation or thread, as text.
+pub(super) async fn timeline_of(core: &Core, id: &str) -> Result<String, String> {
+    let (thread, first) = named(id)?;
+    let entries = core
+        .store
+        .entries(&thread, first.unwrap_or(1), 5_000, Mechanism::Read)
         .await
         .map_err(|error| error.to_string())?;
-    let nothing = from_document("{}", "{}").unwrap_or_default();
-    let core = Core {
-        store: Store::new(engine.client(), TABLE),
-        clock: Clock::real(),
-        id_key: private::id_key(folder)?.into(),
-        settings: SettingsCache::new(Arc::new(FixedSettings(nothing))),
+    let entries: Vec<_> = entries
+        .into_iter()
+        .take_while(|entry| first.is_none_or(|first| entry.conversation <= first))
+        .collect();
+    if entries.is_empty() {
+        return Err(format!("there is no conversation {id}"));
+    }
+    let loaded = core
+        .store
+        .load(&thread)
+        .await
+        .map_err(|error| error.to_string())?;
+    let settings = core.settings().await.map_err(|error| error.to_string())?;
+    let policy = settings
+        .connections
+        .get(&loaded.thread.identity.connection)
+        .map(|connection| connection.policy.clone());
+    let present = first.is_none_or(|first| {
+        loaded
+            .thread
+            .conversation
+            .as_ref()
+            .is_some_and(|conversation| conversation.first_seq == first)
+    });
+    let Some(policy) = policy else {
+        let text = render(&thread, &entries, &[]);
+        let hint = "its connection is not configured here: what is due is not shown";
+        return Ok(format!("{text}{:>9}  ({hint})\n", ""));
     };
-    operator::timeline_of(&core, id).await
+    let due = match present {
+        true => baton_domain::deadlines(&loaded.thread, &policy),
+        false => Vec::new(),
+    };
+    Ok(render(&thread, &entries, &due))
 }
 
 /// One conversation as text: what happened, who held, what is due.

@@ -184,7 +184,7 @@ async fn play(
         random: Mutex::new(stage.random("bus")),
         taken: Mutex::default(),
     });
-    let functions: Arc<dyn Functions> = Arc::new(fleet.from_afar());
+    let functions: Arc<dyn Functions> = Arc::new(fleet.far_view());
     let bus = LocalBus::new(
         "baton",
         &template.bus_rules,
@@ -276,6 +276,7 @@ async fn play(
         let day = day_of(baton_domain::Timestamp(day));
         rows.extend(store.rows_of_day(CONNECTION, &day).await?);
     }
+    let table = engine.contents(TABLE).await?;
     let evidence = Evidence {
         policy,
         spans,
@@ -288,7 +289,7 @@ async fn play(
         rows,
         sweeps: fleet.sweeps(),
         erasures,
-        table: engine.contents(TABLE).await?,
+        table,
         stage: stage.clone(),
     };
     let copies = evidence.deliveries.iter().filter(|it| it.copy > 0).count();
@@ -366,6 +367,7 @@ fn settings(gladly: &GladlySim, spans: Spans, random: &mut Random) -> Settings {
         policy,
         text_on_bus: false,
         keep_messages: 90 * baton_domain::time::DAY,
+        repair_webhook: true,
     };
     let endpoint = Endpoint {
         id: ENDPOINT.to_owned(),
@@ -384,7 +386,7 @@ fn settings(gladly: &GladlySim, spans: Spans, random: &mut Random) -> Settings {
 }
 
 async fn connect_platform(gladly: &GladlySim, fleet: &Fleet) -> Result<(), RunError> {
-    let to = fleet.from_afar();
+    let to = fleet.far_view();
     gladly.carry_webhooks(move |post| gateway::webhook(to.get(), post));
     let webhook = WebhookConfig::new(&format!("{HUB}/webhooks/gladly/{ENDPOINT}"))
         .basic(WEBHOOK_USER, WEBHOOK_PASSWORD)

@@ -158,7 +158,7 @@ impl Batch {
     }
 }
 
-pub(super) fn sequence_number(record: &Value) -> Option<String> {
+pub(crate) fn sequence_number(record: &Value) -> Option<String> {
     record
         .pointer("/dynamodb/SequenceNumber")?
         .as_str()

@@ -18,7 +18,9 @@ use crate::dead_letters::DeadLetters;
 use crate::engine::{Engine, EngineError};
 use crate::invoke::Functions;
 use crate::template::StreamMapping;
-use position::{Position, later};
+pub(crate) use batch::sequence_number;
+use position::Position;
+pub(crate) use position::later;
 use pump::Pump;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +30,15 @@ use tokio::task::JoinSet;
 
 /// Between two looks for stream records that are old enough to go.
 const TRIM_EVERY: Duration = Duration::from_secs(600);
+
+/// The event that a function gets for these records of the hub's table.
+pub(crate) fn event_of(records: Vec<serde_json::Value>) -> Vec<u8> {
+    let mut batch = batch::Batch::default();
+    for record in records {
+        batch.push(crate::hub::TABLE, record);
+    }
+    batch.event()
+}
 
 /// Why the stream could not be read.
 #[derive(Debug, Error)]

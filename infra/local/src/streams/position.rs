@@ -93,6 +93,6 @@ fn write(path: &Path, saved: &Saved) -> std::io::Result<()> {
 
 /// Whether one sequence number comes after another. They are numbers of 21 to
 /// 40 digits.
-pub(super) fn later(one: &str, other: &str) -> bool {
+pub(crate) fn later(one: &str, other: &str) -> bool {
     (one.len(), one) > (other.len(), other)
 }

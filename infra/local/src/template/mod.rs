@@ -74,6 +74,15 @@ pub struct Template {
     pub functions: Vec<FunctionSpec>,
 }
 
+/// The whole template this binary was built with, as CloudFormation's JSON: `!Ref X` is
+/// `{"Ref": "X"}`.
+///
+/// # Errors
+/// As [`Template::parse`]; the tests show that there are none.
+pub fn builtin_document() -> Result<serde_json::Value, TemplateError> {
+    yaml::read(BUILTIN)
+}
+
 impl Template {
     /// Reads the template this binary was built with.
     ///

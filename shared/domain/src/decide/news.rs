@@ -47,7 +47,7 @@ pub(super) fn decide(
         .iter()
         .filter(|event| !known_new.contains(&event.id))
         .filter(|event| draft.now.since(event.at) <= NEWS_REACHES_BACK)
-        .filter(|event| draft.thread.seen.verdict(event.id, event.at) == Seen::LookUp)
+        .filter(|event| verdict(draft, event) == Seen::LookUp)
         .map(|event| event.id)
         .collect();
     if !unsure.is_empty() {
@@ -89,8 +89,24 @@ pub(super) fn decide(
     Ok(())
 }
 
+/// Whether an event was seen before. A message may have come by its event or have been
+/// read back, and is the same one.
+fn verdict(draft: &Draft<'_>, event: &PlatformEvent) -> Seen {
+    let seen = &draft.thread.seen;
+    match event.message() {
+        Some((_, read_back)) if seen.contains(read_back) => Seen::Before,
+        Some((_, read_back)) if event.id == read_back => Seen::LookUp,
+        _ => seen.verdict(event.id, event.at),
+    }
+}
+
 fn was_seen(draft: &Draft<'_>, event: &PlatformEvent) -> bool {
-    draft.thread.seen.contains(event.id) && !Mutation::Deduplication.is_on()
+    let seen = &draft.thread.seen;
+    let is_known = seen.contains(event.id)
+        || event
+            .message()
+            .is_some_and(|(_, read_back)| seen.contains(read_back));
+    is_known && !Mutation::Deduplication.is_on()
 }
 
 fn before_erasure(draft: &Draft<'_>, event: &PlatformEvent) -> bool {

@@ -5,7 +5,7 @@ use baton_domain::rings::{KEYS_KEPT, SEEN_KEPT};
 use baton_domain::time::{DAY, HOUR, SECOND};
 use baton_domain::{
     Actor, Command, Content, Event, Holder, KeyUse, News, PlatformEvent, Rejection, Request,
-    Timestamp,
+    Timestamp, read_back_id,
 };
 
 fn keyed(key: KeyUse) -> Request {
@@ -99,6 +99,46 @@ fn an_old_id_is_looked_up_and_what_is_not_in_the_log_is_new() {
         })
         .unwrap();
     assert_eq!(received(&made), 1);
+}
+
+#[test]
+fn a_message_that_was_read_back_is_the_one_that_its_event_tells() {
+    let mut world = World::new(gladly());
+    let told = world.event(message(1));
+    let read_back = PlatformEvent {
+        id: read_back_id(told.message().unwrap().0),
+        ..told.clone()
+    };
+    // Whether its event came, the memory of event ids does not tell: the log is asked.
+    let unsure = Err(Rejection::EventsUnsure(vec![read_back.id]));
+    assert_eq!(world.tell(vec![read_back.clone()]), unsure);
+    let made = world
+        .run(&Command::News {
+            identity: Some(crate::world::names()),
+            known_new: vec![read_back.id],
+            events: vec![read_back.clone()],
+        })
+        .unwrap();
+    assert_eq!(received(&made), 1);
+    assert_eq!(
+        world.tell(vec![told.clone()]).unwrap(),
+        [],
+        "its event comes late"
+    );
+    assert_eq!(world.tell(vec![read_back]).unwrap(), []);
+    // So late that it was forgotten, and by a time that is a little later than the message's.
+    for n in 2..=SEEN_KEPT as u64 + 1 {
+        world.sleep(SECOND);
+        let event = world.event(message(n));
+        world.tell(vec![event]).unwrap();
+    }
+    let late = PlatformEvent {
+        at: told.at.plus(2 * SECOND),
+        ..told
+    };
+    // bites: taking it for news since it is newer than what was forgotten.
+    let unsure = Err(Rejection::EventsUnsure(vec![late.id]));
+    assert_eq!(world.tell(vec![late]), unsure);
 }
 
 #[test]

@@ -134,6 +134,10 @@ fn gladly(
     let text_on_bus = section
         .flag("text_on_bus", notes)
         .or((!flag_there).then_some(false));
+    let repair_there = section.has("repair_webhook");
+    let repair_webhook = section
+        .flag("repair_webhook", notes)
+        .or((!repair_there).then_some(true));
     let keep_messages = keep_messages(&mut section, notes);
     let credentials = credentials(&mut section, secrets, notes);
 
@@ -188,6 +192,7 @@ fn gladly(
         policy,
         text_on_bus: text_on_bus?,
         keep_messages: keep_messages?,
+        repair_webhook: repair_webhook?,
     })
 }
 

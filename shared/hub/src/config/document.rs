@@ -5,12 +5,13 @@
 //! `endpoint/gladly-main/password` or `connection/shop-chat/api_token`; other names in it
 //! are left alone, so it may share one secret of the stack.
 //!
-//! A document is only read together with secrets that hold all it names: whoever replaces
-//! both writes the secrets first, with the old ones still in them, then the document.
+//! A document that was applied says which version of the secrets it means, and the secrets
+//! hold several: whoever reads both, in whatever order, while they are replaced, finds the
+//! ones that belong together. One without a version means the names at the top.
 
-mod forms;
+pub(super) mod forms;
 mod policy;
-mod vault;
+pub(super) mod vault;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,9 @@ pub enum BadDocument {
         /// The column, from 1.
         column: usize,
     },
+    /// The document means a version of the secrets that is not there.
+    #[error("the secrets of the settings document are not there: apply the settings again")]
+    MissingVersion,
     /// The document names a secret that is not there.
     #[error("the secret `{0}` is missing")]
     MissingSecret(String),
@@ -62,6 +66,9 @@ struct Document {
     schema: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     public_url: Option<String>,
+    /// The version of the secrets, see [`vault`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secrets: Option<String>,
     /// [`EndpointForm`]s, kept as JSON until their platform is known to be ours.
     #[serde(default)]
     endpoints: Vec<Value>,
@@ -81,6 +88,7 @@ pub fn to_document(settings: &Settings) -> Result<(String, String), BadDocument>
     let mut document = Document {
         schema: SCHEMA,
         public_url: settings.public_url.clone(),
+        secrets: None,
         endpoints: Vec::new(),
         connections: Vec::new(),
     };
@@ -114,7 +122,7 @@ pub fn from_document(document: &str, secrets: &str) -> Result<Settings, BadDocum
     if form.schema > SCHEMA {
         return Err(BadDocument::Newer(form.schema));
     }
-    let secrets = Vault::from_json(secrets)?;
+    let secrets = Vault::from_json(secrets, form.secrets.as_deref())?;
     let mut settings = Settings {
         revision: revision_of(document),
         public_url: form.public_url,
@@ -142,8 +150,9 @@ pub(super) fn revised(mut settings: Settings) -> Result<Settings, BadDocument> {
     Ok(settings)
 }
 
-/// The first half of the document's SHA-256, as 32 hexadecimal digits.
-fn revision_of(document: &str) -> String {
+/// The revision of a document: the first half of its SHA-256, as 32 hexadecimal digits.
+#[must_use]
+pub fn revision_of(document: &str) -> String {
     let digest = Sha256::digest(document.as_bytes());
     let mut revision = HEXLOWER.encode(&digest);
     revision.truncate(32);

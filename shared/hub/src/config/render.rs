@@ -4,7 +4,7 @@ use super::mistake::{Mistake, Severity};
 use std::fmt::Write;
 
 /// Keys whose values are no secrets, wherever they stand.
-const PLAIN: [&str; 23] = [
+const PLAIN: [&str; 24] = [
     "id",
     "platform",
     "endpoint",
@@ -14,6 +14,7 @@ const PLAIN: [&str; 23] = [
     "desk",
     "text_on_bus",
     "keep_messages",
+    "repair_webhook",
     "url",
     "format",
     "public_url",

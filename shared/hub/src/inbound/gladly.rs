@@ -1,6 +1,6 @@
 //! Gladly's webhook.
 
-use super::{CONVERSATION, Intake, Webhook, directory_digest, unavailable};
+use super::{CONVERSATION, Intake, Missed, Webhook, directory_digest, unavailable};
 use crate::core::{Core, RunError};
 use crate::settings::{Connection, Endpoint, Settings};
 use crate::store::StoreError;
@@ -92,6 +92,70 @@ impl Core {
             }
             What::OtherChannel(_) => Intake::poison("a channel that is not handled"),
             What::Other => Intake::Accepted("ignored"),
+        }
+    }
+
+    /// Takes in an event that the platform was asked for, as a webhook would have brought
+    /// it. One of a conversation that nobody knows does not wait: most of them never were
+    /// the bot's.
+    pub(crate) async fn take_in_told(
+        &self,
+        settings: &Arc<Settings>,
+        endpoint: &str,
+        body: Vec<u8>,
+    ) -> Missed {
+        let parsed = inbound::parse(&body, self.clock.now()).map(|parsed| parsed.what);
+        let taken = match parsed {
+            Ok(What::ByConversation {
+                conversation,
+                event,
+                ..
+            }) => {
+                let taken = self
+                    .take_in_by_conversation(settings, endpoint, &conversation, event)
+                    .await;
+                match taken {
+                    Ok(false) => return Missed::NotOurs,
+                    taken => Intake::after(taken.map(|_| "event")),
+                }
+            }
+            Ok(What::Thread { .. }) => {
+                let webhook = Webhook {
+                    endpoint: endpoint.to_owned(),
+                    headers: Vec::new(),
+                    body,
+                };
+                self.intake_gladly(settings, &webhook).await
+            }
+            _ => return Missed::NotOurs,
+        };
+        match taken {
+            Intake::Accepted(_) => Missed::TakenIn,
+            Intake::Poison(_) => Missed::NotOurs,
+            Intake::Unavailable => Missed::Unavailable,
+        }
+    }
+
+    /// Takes in a customer's message that was read back from the platform.
+    ///
+    /// # Errors
+    /// When the table fails.
+    pub(crate) async fn take_in_read_back(
+        &self,
+        thread: &ThreadId,
+        connection: &Connection,
+        identity: &Identity,
+        event: PlatformEvent,
+    ) -> Result<(), StoreError> {
+        let identity = Some(identity.clone());
+        match self.take_in(thread, connection, identity, event).await {
+            Ok(()) => Ok(()),
+            // Too old for the log to tell whether it is new.
+            Err(RunError::Rejected(rejection, _)) => {
+                tracing::warn!(thread = %thread, reason = %rejection, "a message that was read back was not taken in");
+                Ok(())
+            }
+            Err(RunError::Store(error)) => Err(error),
         }
     }
 

@@ -101,11 +101,7 @@ impl Failure {
         if self.code == CONDITION {
             return Refusal::Condition(self.item);
         }
-        Refusal::Failed(StoreError::Failed {
-            operation,
-            code: self.code,
-            message: self.message,
-        })
+        Refusal::Failed(StoreError::failed(operation, self.code, self.message))
     }
 }
 

@@ -58,6 +58,8 @@ pub enum DueKind {
     },
     /// A platform event that waits for its directory item.
     Waiting,
+    /// The checks of this connection.
+    Checkup(String),
     /// Nothing this release knows.
     Unknown,
 }
@@ -75,7 +77,10 @@ impl Due {
         if self.pk.starts_with(WAITING_PREFIX) {
             return DueKind::Waiting;
         }
-        DueKind::Unknown
+        match super::checkups::connection_of(&self.pk) {
+            Some(connection) => DueKind::Checkup(connection.to_owned()),
+            None => DueKind::Unknown,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with the table.
 
 use super::codec::Unreadable;
+use crate::metrics;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// The table could not be read or written.
@@ -51,10 +52,20 @@ impl StoreError {
             SdkError::ResponseError(_) => "response",
             _ => "service",
         };
+        Self::failed(
+            operation,
+            error.code().unwrap_or(transport).to_owned(),
+            error.message().unwrap_or_default().to_owned(),
+        )
+    }
+
+    /// A request that failed, and is counted as such.
+    pub(super) fn failed(operation: &'static str, code: String, message: String) -> Self {
+        metrics::count(metrics::Count::StorageErrors);
         Self::Failed {
             operation,
-            code: error.code().unwrap_or(transport).to_owned(),
-            message: error.message().unwrap_or_default().to_owned(),
+            code,
+            message,
         }
     }
 }

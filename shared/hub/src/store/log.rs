@@ -122,6 +122,7 @@ impl Store {
     }
 
     async fn read(&self, id: &ThreadId, consistent: bool) -> Result<Loaded, StoreError> {
+        crate::metrics::about(id);
         let mut checkpoint = Checkpoint::default();
         let mut newest_first: Vec<Entry> = Vec::new();
         let mut start = None;

@@ -1,11 +1,12 @@
-//! Single items: tokens, the settings document, and idempotency keys of calls that are
-//! not about an existing thread.
+//! Single items: tokens, and idempotency keys of calls that are not about an existing
+//! thread.
 
 use super::direct::shapes::PutItem;
 use super::error::StoreError;
 use super::item::{DATA, Item, PK, SK, TTL, n, s, text};
 use super::units::Mechanism;
 use super::{Store, Written};
+use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
 use baton_domain::{Fingerprint, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -58,8 +59,6 @@ pub enum KeyClaim {
 
 pub(super) const KEY_SK: &str = "key";
 const TOKENS_PK: &str = "tokens";
-const SETTINGS_PK: &str = "settings";
-const SETTINGS_SK: &str = "current";
 
 impl Store {
     /// Finds a token's record by the hash of the token.
@@ -82,28 +81,71 @@ impl Store {
         self.put_document(TOKENS_PK, hash, &data).await
     }
 
-    /// The settings document, as it was applied last.
+    /// All tokens' hashes and records, by hash. A record that cannot be read is left out.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn settings_document(&self) -> Result<Option<String>, StoreError> {
-        self.document(SETTINGS_PK, SETTINGS_SK).await
+    pub async fn tokens(&self) -> Result<Vec<(String, TokenRecord)>, StoreError> {
+        let mut found = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", s(TOKENS_PK))
+                .set_exclusive_start_key(start)
+                .consistent_read(true)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                .send()
+                .await
+                .map_err(|error| StoreError::of("Query", &error))?;
+            self.units
+                .count(Mechanism::Settings, false, page.consumed_capacity());
+            found.extend(page.items().iter().filter_map(|item| {
+                let record = serde_json::from_str(text(item, DATA)?).ok()?;
+                Some((text(item, SK)?.to_owned(), record))
+            }));
+            start = page.last_evaluated_key().cloned();
+            if start.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
-    /// Replaces the settings document.
+    /// Forgets a token. Who has it cached forgets it within
+    /// [`CACHED_FOR`](crate::source::CACHED_FOR).
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn put_settings_document(&self, data: &str) -> Result<(), StoreError> {
-        self.put_document(SETTINGS_PK, SETTINGS_SK, data).await
+    pub async fn remove_token(&self, hash: &str) -> Result<(), StoreError> {
+        let removed = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(PK, s(TOKENS_PK))
+            .key(SK, s(hash))
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .map_err(|error| StoreError::of("DeleteItem", &error))?;
+        self.units
+            .count(Mechanism::Settings, true, removed.consumed_capacity());
+        Ok(())
     }
 
-    async fn document(&self, pk: &str, sk: &str) -> Result<Option<String>, StoreError> {
+    pub(super) async fn document(&self, pk: &str, sk: &str) -> Result<Option<String>, StoreError> {
         let got = self.item(Mechanism::Settings, (pk, sk), false).await?;
         Ok(got.and_then(|item| text(&item, DATA).map(str::to_owned)))
     }
 
-    async fn put_document(&self, pk: &str, sk: &str, data: &str) -> Result<(), StoreError> {
+    pub(super) async fn put_document(
+        &self,
+        pk: &str,
+        sk: &str,
+        data: &str,
+    ) -> Result<(), StoreError> {
         let item = Item::from([
             (PK.to_owned(), s(pk)),
             (SK.to_owned(), s(sk)),

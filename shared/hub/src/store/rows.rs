@@ -122,6 +122,23 @@ impl Store {
         Ok(matches!(written, Written::Yes))
     }
 
+    /// A conversation's row, as it was some milliseconds ago.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn row(
+        &self,
+        connection: &str,
+        conversation: &ConversationId,
+        opened_at: Timestamp,
+    ) -> Result<Option<Row>, StoreError> {
+        let shard = conversation.thread().shard(SHARDS);
+        let pk = row_pk(connection, &day_of(opened_at), shard);
+        let sk = moment_sk(opened_at, &conversation.to_string());
+        let got = self.item(Mechanism::Read, (&pk, &sk), false).await?;
+        Ok(got.as_ref().and_then(read_row))
+    }
+
     /// Open conversations of a connection held by this kind, the longest first.
     ///
     /// # Errors

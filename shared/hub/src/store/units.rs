@@ -38,6 +38,8 @@ pub enum Mechanism {
     Key,
     /// Seats of the hub's own agents.
     Seat,
+    /// The checks of connections.
+    Checkup,
     /// Overwriting what an erased thread left.
     Erase,
 }
@@ -62,6 +64,7 @@ impl Mechanism {
             Self::Read => "read",
             Self::Key => "key",
             Self::Seat => "seat",
+            Self::Checkup => "checkup",
             Self::Erase => "erase",
         }
     }

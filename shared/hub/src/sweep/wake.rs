@@ -4,12 +4,13 @@ use super::running::{Busy, Call, Running};
 use super::{FIRES_AFTER, Sweep};
 use crate::core::RunError;
 use crate::deliver::{CLAIM, claimed_by};
+use crate::metrics;
 use crate::relay::tell_due;
 use crate::settings::{Connection, Settings};
 use crate::store::{Loaded, StoreError};
 use baton_domain::arming::{Aside, Look, WATCH_EVERY, at_rest, next_look, watch_stands};
 use baton_domain::time::DAY;
-use baton_domain::{Command, Mutation, ThreadId, Timestamp};
+use baton_domain::{Command, Entry, Event, Mutation, ThreadId, Timestamp};
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -62,6 +63,7 @@ impl Sweep {
             }
             Err(RunError::Store(error)) => return Err(error),
         };
+        count_fired(ran.entry.as_ref());
         let owns = ran.entry.as_ref().and_then(claimed_by) == Some(until);
         let loaded = ran.loaded;
         let now = core.clock.now();
@@ -251,6 +253,16 @@ impl Sweep {
     }
 }
 
+/// Counts the timers that this entry fired, and how late they were.
+fn count_fired(entry: Option<&Entry>) {
+    let Some(entry) = entry else { return };
+    for event in &entry.events {
+        if let Event::DeadlineFired { due, .. } = event {
+            metrics::fired(entry.at.since(*due));
+        }
+    }
+}
+
 /// Whether what the index offered has been dealt with: the index is behind, or another
 /// sweep was faster. Who takes an arming away has put the next one where it belongs.
 fn is_done_with(loaded: &Loaded, armed_entry: Option<u64>, now: Timestamp) -> bool {
@@ -274,7 +286,7 @@ struct Owned {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use baton_domain::{CommandId, Entry, IdKey, Leaves, Thread};
+    use baton_domain::{CommandId, IdKey, Leaves, Thread};
 
     fn armed(due: Option<Timestamp>, checkpoint_due: Option<i64>) -> Loaded {
         let entry = Entry {

@@ -30,6 +30,14 @@ pub enum Operation {
     CloseConversation,
     /// The conversation.
     GetConversation,
+    /// The organization's webhooks.
+    ListWebhooks,
+    /// One webhook.
+    GetWebhook,
+    /// A new webhook.
+    CreateWebhook,
+    /// A change of a webhook; where it is enabled or its URL changes, with a `PING`.
+    ChangeWebhook,
 }
 
 impl Operation {
@@ -42,7 +50,14 @@ impl Operation {
             | Self::Typing
             | Self::ListMessages
             | Self::GetSession => true,
-            Self::Note | Self::Assign | Self::CloseConversation | Self::GetConversation => false,
+            Self::Note
+            | Self::Assign
+            | Self::CloseConversation
+            | Self::GetConversation
+            | Self::ListWebhooks
+            | Self::GetWebhook
+            | Self::CreateWebhook
+            | Self::ChangeWebhook => false,
         }
     }
 
@@ -116,7 +131,7 @@ fn made(operation: Operation, reply: &Reply<'_>) -> Option<String> {
             let body: Value = serde_json::from_slice(reply.body).ok()?;
             text(&body, "id")
         }
-        Operation::Note => {
+        Operation::Note | Operation::CreateWebhook => {
             let id = reply.location?.rsplit('/').next()?;
             (!id.is_empty()).then(|| id.to_owned())
         }

@@ -23,6 +23,10 @@ pub const LABEL_MAX: usize = 256;
 pub const DESCRIPTION_MAX: usize = 240;
 /// Seconds in which a webhook must be answered (Gladly API 1.0, webhook policy).
 pub const WEBHOOK_ANSWER_S: u32 = 15;
+/// Webhooks of an organization (Gladly API 1.0, webhooks).
+pub const WEBHOOKS_MAX: usize = 20;
+/// Characters of a webhook's name, at least 1 (Gladly API 1.0, webhooks).
+pub const WEBHOOK_NAME_MAX: usize = 200;
 /// Requests per second, per organization and method (Gladly API 1.0, rate limits).
 pub const REQUESTS_PER_SECOND: u32 = 10;
 

@@ -11,15 +11,19 @@
 //! | [`outbound`] | pending work to requests |
 //! | [`answer`] | answers to outcomes |
 //! | [`readback`] | what became of a send whose answer was lost |
+//! | [`history`] | what webhooks told, or would have told |
+//! | [`webhooks`] | the organization's webhooks: registered, compared, changed |
 //! | [`face`] | Gladly's own API as the hub serves it to bots |
 
 pub mod answer;
 pub mod auth;
 pub mod face;
+pub mod history;
 pub mod inbound;
 pub mod limits;
 pub mod outbound;
 pub mod readback;
+pub mod webhooks;
 
 pub use answer::{Answer, Operation, classify};
 pub use auth::{WebhookAuth, verify_any};

@@ -2,12 +2,14 @@
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{OriginalUri, Path, RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use super::GladlySim;
+use super::events::JSON_LINES;
 use super::gate::{gate, prefix};
 use super::oracle::ViolationKind;
 use super::refusal::{Outcome, Refusal, object};
@@ -73,6 +75,7 @@ pub(crate) fn routes(sim: &GladlySim) -> Router<GladlySim> {
             get(|State(sim): Sim| async move { sim.answer(|w, _| Ok(w.list_topics())) }),
         )
         .route("/customers/{id}", get(show_customer))
+        .route("/events", get(list_events))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(sim.clone(), gate))
@@ -141,6 +144,14 @@ async fn add_topics(State(sim): Sim, Path(id): Id, body: Bytes) -> Response {
 
 async fn show_customer(State(sim): Sim, uri: OriginalUri, Path(id): Id) -> Response {
     sim.answer(|world, _| world.show_customer(&id, &prefix(&uri)))
+}
+
+async fn list_events(State(sim): Sim, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    match sim.act(|world, now| world.list_events(&query, now)) {
+        Ok(lines) => ([(CONTENT_TYPE, JSON_LINES)], lines).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 async fn list_webhooks(State(sim): Sim) -> Response {

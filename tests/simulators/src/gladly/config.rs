@@ -48,8 +48,14 @@ pub struct GladlyConfig {
     pub delivery_order: DeliveryOrder,
     /// Webhooks an organization may have: 20.
     pub max_webhooks: usize,
-    /// Whether webhooks may point to plain `http`. The real one insists on HTTPS.
+    /// Whether webhooks may point to plain `http` on this machine or below `.test`. The
+    /// real one insists on HTTPS.
     pub http_webhooks: bool,
+    /// How far the Events API is behind: up to 15,000 ms.
+    pub events_behind_ms: i64,
+    /// Whether the Events API tells of the automation. Its text lists no such entity, its
+    /// answers' shapes do; off, asking for it is refused.
+    pub automation_events: bool,
     /// What agents do by themselves.
     pub auto_agent: AutoAgent,
     /// How long an API call that was chosen to hang stays silent, in ms.
@@ -175,6 +181,8 @@ impl Default for GladlyConfig {
             delivery_order: DeliveryOrder::PerSession,
             max_webhooks: 20,
             http_webhooks: true,
+            events_behind_ms: 15_000,
+            automation_events: false,
             auto_agent: AutoAgent::default(),
             hang_ms: 60_000,
             seed: 1,

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::config::DeliveryOrder;
+use super::events::Happened;
 use super::refusal::iso;
 use super::state::{Timer, World};
 use super::webhooks::RequestLog;
@@ -136,6 +137,11 @@ impl World {
             "content": event.content,
         })
         .to_string();
+        self.events.push(Happened {
+            at: now,
+            kind: event.kind.to_owned(),
+            body: body.clone(),
+        });
         let receivers: Vec<String> = self
             .webhooks
             .iter()

@@ -31,6 +31,7 @@ mod customers;
 mod delivery;
 mod directory;
 mod event_names;
+mod events;
 mod faults;
 mod gate;
 mod html;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::config::{AgentConfig, GladlyConfig};
 use super::delivery::{Delivery, Lane};
+use super::events::Happened;
 use super::faults::Faults;
 use super::oracle::{Call, ClosedBy, Line, Said, SessionState, Speaker, Violation};
 use super::webhooks::Webhook;
@@ -26,6 +27,8 @@ pub(crate) struct World {
     pub(crate) session_order: Vec<String>,
     pub(crate) lines: Vec<Line>,
     pub(crate) webhooks: Vec<Webhook>,
+    /// Everything that happened, whoever subscribed it.
+    pub(crate) events: Vec<Happened>,
     pub(crate) deliveries: Vec<Delivery>,
     pub(crate) lanes: HashMap<String, Lane>,
     /// Deliveries that wait for a later one of their lane to go first.
@@ -173,6 +176,7 @@ impl World {
             session_order: Vec::new(),
             lines: Vec::new(),
             webhooks: Vec::new(),
+            events: Vec::new(),
             deliveries: Vec::new(),
             lanes: HashMap::new(),
             overtakable: BTreeSet::new(),

@@ -1,7 +1,7 @@
 //! Endpoints and connections in JSON. A field that was added later has a default, so that
 //! older documents stay readable.
 
-use super::policy::PolicyForm;
+use super::policy::{PolicyForm, TimersForm};
 use super::vault::Vault;
 use super::{BadDocument, platform};
 use crate::settings::{
@@ -83,7 +83,7 @@ fn set_prefix(endpoint: &str, index: usize) -> String {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct ConnectionForm {
+pub(in crate::config) struct ConnectionForm {
     id: String,
     endpoint: String,
     platform: String,
@@ -96,7 +96,14 @@ pub(super) struct ConnectionForm {
     #[serde(default)]
     text_on_bus: bool,
     /// Milliseconds.
-    keep_messages: i64,
+    pub(in crate::config) keep_messages: i64,
+    #[serde(default = "on")]
+    repair_webhook: bool,
+}
+
+/// What a setting is in documents that are older than it.
+fn on() -> bool {
+    true
 }
 
 #[derive(Serialize, Deserialize)]
@@ -112,6 +119,11 @@ struct BotForm {
 }
 
 impl ConnectionForm {
+    /// Its timers.
+    pub(in crate::config) fn timers(&self) -> &TimersForm {
+        &self.policy.timers
+    }
+
     pub(super) fn of(connection: &Connection, secrets: &mut Vault) -> Self {
         let prefix = format!("connection/{}", connection.id);
         // Named as on Gladly's screens, the one platform there is.
@@ -130,6 +142,7 @@ impl ConnectionForm {
             policy: PolicyForm::of(&connection.policy),
             text_on_bus: connection.text_on_bus,
             keep_messages: connection.keep_messages,
+            repair_webhook: connection.repair_webhook,
         }
     }
 
@@ -149,6 +162,7 @@ impl ConnectionForm {
             policy: self.policy.into_policy(),
             text_on_bus: self.text_on_bus,
             keep_messages: self.keep_messages,
+            repair_webhook: self.repair_webhook,
             id: self.id,
         })
     }

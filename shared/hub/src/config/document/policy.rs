@@ -9,7 +9,7 @@ pub(super) struct PolicyForm {
     desk: DeskForm,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     default_inbox: Option<String>,
-    timers: TimersForm,
+    pub(super) timers: TimersForm,
     on_bot_silence: SilenceForm,
     #[serde(default)]
     close_call: bool,
@@ -38,14 +38,14 @@ enum SilenceForm {
 }
 
 #[derive(Serialize, Deserialize)]
-struct TimersForm {
-    customer_silent: Option<i64>,
-    bot_owes: Option<i64>,
+pub(in crate::config) struct TimersForm {
+    pub(in crate::config) customer_silent: Option<i64>,
+    pub(in crate::config) bot_owes: Option<i64>,
     customer_waits: Option<i64>,
     customer_silent_agent: Option<i64>,
     agent_silent: Option<i64>,
     queue_limit: Option<QueueLimitForm>,
-    platform_check: i64,
+    pub(in crate::config) platform_check: i64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -47,6 +47,7 @@ fn full() -> Settings {
         policy,
         text_on_bus: true,
         keep_messages: 700_000_000,
+        repair_webhook: false,
     };
     let plain = Connection {
         id: "plain".to_owned(),

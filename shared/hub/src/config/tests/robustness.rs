@@ -29,6 +29,7 @@ fn line() -> impl Strategy<Value = String> {
         "public_url",
         "keep_messages",
         "text_on_bus",
+        "repair_webhook",
         "connection",
         "agent_email",
         "api_token",

@@ -43,6 +43,7 @@ fn the_example_is_without_mistakes_and_may_be_committed() {
     let shop = &settings.connections["shop-chat"];
     assert_eq!(shop.policy, Policy::gladly(Some("inbox_1".to_owned())));
     assert_eq!((shop.keep_messages, shop.text_on_bus), (90 * DAY, false));
+    assert!(shop.repair_webhook);
     assert_eq!(
         (shop.api_user.as_str(), shop.api_token.reveal()),
         ("test-gladly_agent_email", "test-gladly_api_token")
@@ -99,7 +100,7 @@ fn both_ways_lead_to_the_same_settings() {
 #[test]
 fn every_key_arrives() {
     let toml = GOOD
-        .replace("addresses = [\"app_1\"]", "desk = \"none\"\ntext_on_bus = true\nkeep_messages = \"30d\"\ndefault_inbox = \"inbox_7\"")
+        .replace("addresses = [\"app_1\"]", "desk = \"none\"\ntext_on_bus = true\nrepair_webhook = false\nkeep_messages = \"30d\"\ndefault_inbox = \"inbox_7\"")
         .replace(
             "preset = \"gladly\"",
             "preset = \"ycloud\"\ncustomer_silent = 120\nbot_owes = \"1m\"\ncustomer_waits = \"3m\"\n\
@@ -110,6 +111,7 @@ fn every_key_arrives() {
     let shop = &settings.connections["shop"];
     assert!(shop.addresses.is_empty() && shop.text_on_bus);
     assert_eq!(shop.keep_messages, 30 * DAY);
+    assert!(!shop.repair_webhook);
     assert_eq!(shop.policy.default_inbox.as_deref(), Some("inbox_7"));
     assert_eq!(shop.policy.desk, Desk::None);
     assert_eq!(shop.policy.on_bot_silence, OnBotSilence::Close);

@@ -93,6 +93,7 @@ impl Deliverer {
             }
             let timeout = time_left(now, task.deadline);
             self.calls
+                .to("gladly")
                 .call(&connection.base_url, call, Some(&credentials), timeout)
                 .await
         };

@@ -191,28 +191,14 @@ impl Envelope<'_> {
         }
     }
 
-    /// What the customer wrote. A kind of message that is not known yet is kept
-    /// whole, as native content: nothing a customer sent is dropped.
     fn message(&self) -> News {
         let message = self.content.get("message").unwrap_or(&Value::Null);
-        let body = message.get("content").and_then(|content| {
-            // Inbound text is in `body`; the same API writes `value` outbound.
-            any_text(content, "body").or_else(|| any_text(content, "value"))
-        });
-        let is_text = matches!(any_text(message, "type"), Some("TEXT") | None);
-        let content = match body {
-            Some(body) if is_text => Content::text(body),
-            _ => Content::Native {
-                platform: PLATFORM.to_owned(),
-                body: message.clone(),
-            },
-        };
         let id = text(message, "id")
             .or_else(|| self.event_id.map(str::to_owned))
             .unwrap_or_else(|| String::from(self.id));
         News::Message {
             id,
-            content,
+            content: written(message),
             context: context(self.content),
         }
     }
@@ -253,6 +239,23 @@ impl Envelope<'_> {
     }
 }
 
+/// What the customer wrote. A kind of message that is not known yet is kept whole, as
+/// native content: nothing a customer sent is dropped.
+pub(super) fn written(message: &Value) -> Content {
+    let body = message.get("content").and_then(|content| {
+        // Inbound text is in `body`; the same API writes `value` elsewhere.
+        any_text(content, "body").or_else(|| any_text(content, "value"))
+    });
+    let is_text = matches!(any_text(message, "type"), Some("TEXT") | None);
+    match body {
+        Some(body) if is_text => Content::text(body),
+        _ => Content::Native {
+            platform: PLATFORM.to_owned(),
+            body: message.clone(),
+        },
+    }
+}
+
 /// Who serves after an assignment: the agent, else the inbox.
 fn assigned(content: &Value) -> Option<Holder> {
     let assignee = content.get("assignee").filter(|it| it.is_object())?;
@@ -263,7 +266,7 @@ fn assigned(content: &Value) -> Option<Holder> {
 }
 
 /// The chat's context, whose values are texts; other scalars are taken as written.
-fn context(content: &Value) -> BTreeMap<String, String> {
+pub(super) fn context(content: &Value) -> BTreeMap<String, String> {
     let Some(Value::Object(map)) = content.get("context") else {
         return BTreeMap::new();
     };

@@ -4,6 +4,7 @@
 mod agents;
 mod api;
 mod control;
+mod events;
 mod faults;
 mod gate;
 mod lifecycle;

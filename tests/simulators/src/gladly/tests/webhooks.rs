@@ -142,9 +142,32 @@ async fn settings_are_checked() {
     }
     let body = with("url", json!("https://hub.example/20"));
     assert_eq!(stage.post("/webhooks", body).await.status, 400);
+}
+
+#[tokio::test]
+async fn plain_http_stays_on_this_machine() {
+    let stage = Stage::new().await;
+    let with = |url: &str| {
+        let mut body = settings(url);
+        body["events"] = json!([RECEIVED]);
+        body
+    };
+    for (url, status) in [
+        ("http://hub.example/plain", 400),
+        ("http://127.0.0.1.hub.example/plain", 400),
+        ("ftp://127.0.0.1/plain", 400),
+        ("http://127.0.0.1:9/plain", 201),
+        ("http://[::1]:9/plain", 201),
+        ("http://hub.test/plain", 201),
+    ] {
+        let created = stage.post("/webhooks", with(url)).await;
+        assert_eq!(created.status, status, "{url}");
+    }
     stage.sim.configure(|config| config.http_webhooks = false);
-    let body = with("url", json!("http://hub.example/plain"));
-    assert_eq!(stage.post("/webhooks", body).await.status, 400);
+    let created = stage
+        .post("/webhooks", with("http://127.0.0.1:9/two"))
+        .await;
+    assert_eq!(created.status, 400);
 }
 
 #[tokio::test]
