@@ -39,6 +39,10 @@ fn is_face(route: &Route) -> bool {
     route.path.starts_with("/gladly/")
 }
 
+fn is_of_connection(route: &Route) -> bool {
+    route.path.starts_with("/v1/connections/")
+}
+
 fn asks_for_no_token(route: &Route) -> bool {
     is_webhook(route) || OPEN.contains(&route.path.as_str())
 }
@@ -163,6 +167,7 @@ impl World {
     /// The name by which a route's callers know the thread.
     fn name(&self, route: &Route) -> String {
         match (is_face(route), route.path.contains("/sessions/")) {
+            (false, _) if is_of_connection(route) => CONNECTION.to_owned(),
             (true, true) => SESSION.to_owned(),
             (true, false) => format!("conversation-of-{SESSION}"),
             _ => ConversationId::new(&self.thread, 1).to_string(),
@@ -198,6 +203,8 @@ fn good(route: &Route) -> Value {
 fn unknown(route: &Route) -> &'static str {
     if is_face(route) {
         UNKNOWN_SESSION
+    } else if is_of_connection(route) {
+        "no-such-connection"
     } else {
         "cnv_aaaaaaaaaaaaaaaaaaaaaaaaaa-1"
     }
@@ -281,6 +288,7 @@ async fn every_role_may_what_it_may_and_nothing_else() {
         }
         let last = route.path.rsplit('/').next().unwrap_or_default();
         let may: &[Role] = match (route.method.as_str(), last) {
+            ("GET", "settings" | "changes") | ("PUT" | "DELETE", _) => &[Role::Admin],
             ("GET", _) if !is_face(&route) => &[Role::Bot, Role::Agent, Role::Admin, Role::Reader],
             ("GET", _) => &[Role::Bot, Role::Agent, Role::Admin],
             (_, "erase") => &[Role::Admin],

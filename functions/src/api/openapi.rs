@@ -84,6 +84,8 @@ pub fn methods(path: &str) -> Vec<String> {
     [
         ("GET", item.and_then(|item| item.get.as_ref())),
         ("POST", item.and_then(|item| item.post.as_ref())),
+        ("PUT", item.and_then(|item| item.put.as_ref())),
+        ("DELETE", item.and_then(|item| item.delete.as_ref())),
     ]
     .into_iter()
     .filter_map(|(method, operation)| operation.map(|_| method.to_owned()))

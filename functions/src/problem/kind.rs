@@ -158,7 +158,7 @@ impl Kind {
                 status: 405,
                 title: "This path has other methods",
                 means: "The path is one of the API's, and is not called with this method.",
-                why: "Questions are GET, everything else is POST.",
+                why: "Questions are GET, settings are PUT and DELETE, everything else is POST.",
                 todo: "Use one of the methods in the header `Allow`. All calls are listed at `/openapi.json`.",
             },
             Self::StaleEpoch => &Page {
