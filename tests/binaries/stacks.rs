@@ -1,6 +1,7 @@
 //! Two stacks of the template live in one account and region: expanded for each, no
 //! resource of one has a physical name of the other's.
 
+use baton_hub::store::Mechanism;
 use baton_local::template::builtin_document;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,6 +170,50 @@ fn the_dashboard_is_json_and_shows_what_there_is() {
                 resources.contains_key(named.split('.').next().unwrap_or_default())
             });
             assert!(known, "{metric}");
+        }
+    }
+}
+
+/// Mechanisms that a saved query may ask for.
+const MECHANISMS: [Mechanism; 11] = [
+    Mechanism::Load,
+    Mechanism::Append,
+    Mechanism::Arm,
+    Mechanism::Checkpoint,
+    Mechanism::Checkup,
+    Mechanism::Wake,
+    Mechanism::Row,
+    Mechanism::Directory,
+    Mechanism::DueIndex,
+    Mechanism::Lease,
+    Mechanism::Read,
+];
+
+#[test]
+fn saved_queries_ask_for_fields_that_lines_have() {
+    let document = builtin_document().expect("a template");
+    let known: BTreeSet<String> = MECHANISMS
+        .iter()
+        .map(|mechanism| mechanism.as_str().replace(' ', "_"))
+        .collect();
+    let query = &document["Resources"]["UnitsQuery"]["Properties"]["QueryString"];
+    let query = query.as_str().expect("text");
+    let asked = query.split(|letter: char| !letter.is_alphanumeric() && !"._".contains(letter));
+    let asked: BTreeSet<String> = asked
+        .filter_map(|word| word.strip_prefix("read.").or(word.strip_prefix("write.")))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(asked, known);
+    // Every log group there is, so that no function is left out.
+    let resources = document["Resources"].as_object().expect("resources");
+    let functions = resources
+        .values()
+        .filter(|resource| resource["Type"] == "AWS::Serverless::Function")
+        .count();
+    for (name, resource) in resources {
+        if resource["Type"] == "AWS::Logs::QueryDefinition" {
+            let groups = resource["Properties"]["LogGroupNames"].as_array();
+            assert_eq!(groups.map(Vec::len), Some(functions), "{name}");
         }
     }
 }

@@ -2,9 +2,10 @@
 //! fetches what it did not hear.
 
 use crate::gate::Gate;
-use crate::stage::{SOON, message_event, now_iso};
+use crate::stage::{SOON, message_event};
 use baton_domain::{Event, HolderKind, Timestamp};
 use baton_hub::checkup::State;
+use baton_hub::facts::iso;
 use baton_hub::source::token_hash;
 use baton_hub::store::Mechanism;
 use baton_hub::store::records::{Role, TokenRecord};
@@ -312,7 +313,7 @@ async fn a_webhook_that_was_switched_off_is_repaired_and_nothing_is_lost_or_doub
         &sessions[0].session_id,
         &line.message_id,
         line.text(),
-        &now_iso(),
+        &iso(Timestamp(line.at)),
     );
     let url = format!("{}/webhooks/gladly/gladly-main", world.gate.url());
     let request = reqwest::Client::new().post(url).body(late);
@@ -394,10 +395,14 @@ async fn what_is_fetched_while_it_also_comes_is_there_once() {
     // messages are fetched.
     let session = world.gladly.sessions_of("eve").remove(0);
     let (ids, texts) = world.written("eve");
+    let written = session.lines.iter();
+    let written = written.filter(|line| line.from == Speaker::Customer && line.is_message());
     let retries = async {
-        for (number, (id, text)) in ids.iter().zip(&texts).enumerate().skip(1) {
-            let event = format!("late-{number}");
-            let late = message_event(&event, &session.session_id, id, text, &now_iso());
+        for (number, line) in written.enumerate().skip(1) {
+            let (event, id) = (format!("late-{number}"), &line.message_id);
+            // Recorded a moment after the message.
+            let at = iso(Timestamp(line.at + 1_500));
+            let late = message_event(&event, &session.session_id, id, line.text(), &at);
             let url = format!("{}/webhooks/gladly/gladly-main", world.gate.url());
             let request = reqwest::Client::new().post(url).body(late);
             let request = request.basic_auth("webhook-user", Some("test-secret-webhook"));

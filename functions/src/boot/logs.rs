@@ -167,6 +167,18 @@ mod tests {
     }
 
     #[test]
+    fn at_every_level_a_call_may_say_what_it_was() {
+        let json = JsonLines::of(Level::ERROR);
+        tracing::subscriber::with_default(json.clone(), || {
+            // bites: a filter that takes what the metrics' line is made of.
+            assert!(tracing::enabled!(target: INVOCATION, Level::INFO));
+            assert!(!tracing::enabled!(target: "else", Level::WARN));
+            tracing::info!(target: INVOCATION, status = 503, "the whole call");
+        });
+        assert_eq!(json.take_kept()["status"], 503);
+    }
+
+    #[test]
     fn an_event_is_a_line_of_json_with_its_request() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let json = JsonLines::of(Level::INFO);

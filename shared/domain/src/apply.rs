@@ -8,10 +8,14 @@ use crate::entry::Entry;
 use crate::event::{ControlAsk, DeadlineKind, Event};
 use crate::holder::{Holder, HolderKind};
 use crate::ids::{Fingerprint, Place};
+use crate::news::read_back_id;
 use crate::thread::{Closing, Conversation, Thread, Untold, WorkKind};
-use crate::time::Timestamp;
+use crate::time::{MINUTE, Timestamp};
 use debts::{bot_inherits, owe_again, received, spoke, told_through};
 use work::{push_work, settle, step_back, work_mut};
+
+/// How much later than its message an event of it may be, by the platform's clock.
+const EVENT_FOLLOWS: i64 = MINUTE;
 
 /// The fingerprint under which a message of ours is remembered by the platform's
 /// id of it, so that its echo is recognised.
@@ -103,9 +107,16 @@ pub fn apply(mut thread: Thread, place: Place, at: Timestamp, event: &Event) -> 
         Event::Received {
             event,
             at: platform_at,
+            id,
             ..
         } => {
-            thread.seen.remember(*event, *platform_at);
+            // Its own event tells a time that is a little later: where what was read back
+            // had to be forgotten, that one must not count as newer than it.
+            let known_until = match *event == read_back_id(id) {
+                true => platform_at.plus(EVENT_FOLLOWS),
+                false => *platform_at,
+            };
+            thread.seen.remember(*event, known_until);
             received(&mut thread, place, at, *platform_at);
         }
         Event::Queued { by, key, .. } => {
@@ -126,7 +137,13 @@ pub fn apply(mut thread: Thread, place: Place, at: Timestamp, event: &Event) -> 
                 conversation.quiet_since = conversation.quiet_since.max(at);
             }
         }
-        Event::Failed { work, .. } | Event::Settled { work, .. } => settle(&mut thread, *work),
+        Event::Failed { work, .. } => settle(&mut thread, *work),
+        Event::Settled { work, .. } => {
+            settle(&mut thread, *work);
+            if thread.forgetting == Some(*work) {
+                thread.forgetting = None;
+            }
+        }
         Event::ControlFailed { work, .. } => {
             settle(&mut thread, *work);
             owe_again(&mut thread, at);
@@ -247,6 +264,11 @@ pub fn apply(mut thread: Thread, place: Place, at: Timestamp, event: &Event) -> 
         Event::TellSucceeded { through } => told_through(&mut thread, *through, at),
         Event::Erased => {
             thread.erased_at = Some(at);
+            thread.erased_by = place.0;
+            thread.forgetting = Some(place);
+            if let Some(conversation) = &mut thread.conversation {
+                conversation.survey_open = false;
+            }
             thread
                 .outbox
                 .retain(|work| matches!(work.kind, WorkKind::FreeSeat { .. }));

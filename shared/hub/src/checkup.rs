@@ -22,6 +22,7 @@ use crate::doctor::probed::ProbedWebhook;
 use crate::doctor::{Doctor, Severity, judge};
 use crate::settings::{Connection, Settings};
 use crate::store::StoreError;
+use crate::store::settings::WebhookSeen;
 use baton_domain::Timestamp;
 use baton_domain::time::{MINUTE, SECOND};
 use baton_platforms::gladly::webhooks::{self, Webhook, WebhookChange};
@@ -176,7 +177,24 @@ impl Checkup {
         let ProbedWebhook::Found(webhook) = seen else {
             return Vec::new();
         };
+        let was = (state.on_at.is_some(), state.off.is_some());
         let verdict = state.judge(&webhook, connection.repair_webhook, now);
+        let news = self.treat(connection, &webhook, verdict, state).await;
+        if was != (state.on_at.is_some(), state.off.is_some()) || !news.is_empty() {
+            self.note_seen(connection, &webhook, state).await;
+        }
+        news
+    }
+
+    /// Does what the verdict calls for.
+    async fn treat(
+        &self,
+        connection: &Connection,
+        webhook: &Webhook,
+        verdict: Verdict,
+        state: &mut State,
+    ) -> Vec<News> {
+        let now = self.doctor.core.clock.now();
         match verdict {
             Verdict::Fine => Vec::new(),
             Verdict::OnAgain(from) => {
@@ -192,7 +210,7 @@ impl Checkup {
                         repairs: switch_on,
                     });
                 }
-                if switch_on && self.switch_on(connection, &webhook).await {
+                if switch_on && self.switch_on(connection, webhook).await {
                     let now = self.doctor.core.clock.now();
                     if let Some(from) = state.switched_on(now) {
                         tracing::warn!(connection = %connection.id, "the platform's webhook was switched on again");
@@ -201,6 +219,25 @@ impl Checkup {
                 }
                 news
             }
+        }
+    }
+
+    /// Notes how the webhook was found, for lists of connections.
+    async fn note_seen(&self, connection: &Connection, webhook: &Webhook, state: &State) {
+        let problem = match (&state.off, webhook.switched_off_at) {
+            (None, _) => "",
+            (Some(_), Some(_)) => "Gladly switched it off",
+            (Some(_), None) => "it is off",
+        };
+        let seen = WebhookSeen {
+            at: self.doctor.core.clock.now(),
+            id: Some(webhook.id.clone()),
+            enabled: problem.is_empty(),
+            problem: problem.to_owned(),
+        };
+        let store = &self.doctor.core.store;
+        if let Err(error) = store.put_webhook_seen(&connection.endpoint, &seen).await {
+            tracing::warn!(connection = %connection.id, error = %error, "how the webhook was found was not noted");
         }
     }
 

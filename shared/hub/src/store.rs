@@ -11,6 +11,7 @@
 //! | [`rows`] | conversation rows and the index of open ones |
 //! | [`checkups`] | when each connection is checked, and what was found last |
 //! | [`directory`] | other names of a thread |
+//! | `erasing` | overwriting what an erased thread left |
 //! | [`poison`] | webhooks that could not be used |
 //! | [`description`] | how the table is set up, for the operator |
 //! | [`records`] | idempotency keys, tokens |
@@ -26,6 +27,7 @@ pub mod description;
 mod direct;
 pub mod directory;
 pub mod due;
+mod erasing;
 mod error;
 pub mod item;
 pub mod log;
@@ -36,6 +38,7 @@ mod seats;
 pub mod settings;
 pub mod units;
 
+pub use erasing::BLANKS_KEPT;
 pub use error::StoreError;
 pub use log::{Appended, Loaded};
 pub use units::{Mechanism, Tally, Units};

@@ -77,7 +77,7 @@ impl SimulatedBot {
 
     /// The bot calls the hub, and the hub the bot: the hub is given once both are there.
     pub(super) fn connect(&self, fleet: &Fleet, record: &Arc<CallRecord>) {
-        let _first = self.0.hub.set((fleet.from_afar(), record.clone()));
+        let _first = self.0.hub.set((fleet.far_view(), record.clone()));
     }
 
     /// Everything it was told, in order of arrival.

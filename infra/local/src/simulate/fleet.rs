@@ -115,7 +115,7 @@ impl Fleet {
     }
 
     /// For what the fleet owns.
-    pub(super) fn from_afar(&self) -> FarFleet {
+    pub(super) fn far_view(&self) -> FarFleet {
         FarFleet(Arc::downgrade(&self.0))
     }
 

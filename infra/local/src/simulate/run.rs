@@ -3,6 +3,7 @@
 use super::bot::{SimulatedBot, TOKEN};
 use super::calls::{CallRecord, Client};
 use super::customers::{Customer, Operator, Spans, platform};
+use super::eraser::Eraser;
 use super::fleet::{Fleet, Parts};
 use super::gateway::{self, HUB};
 use super::oracle::{Evidence, Finding, Log, judge};
@@ -183,7 +184,7 @@ async fn play(
         random: Mutex::new(stage.random("bus")),
         taken: Mutex::default(),
     });
-    let functions: Arc<dyn Functions> = Arc::new(fleet.from_afar());
+    let functions: Arc<dyn Functions> = Arc::new(fleet.far_view());
     let bus = LocalBus::new(
         "baton",
         &template.bus_rules,
@@ -236,7 +237,19 @@ async fn play(
         }
         .live(),
     );
+    let eraser = tokio::spawn(
+        Eraser {
+            stage: stage.clone(),
+            gladly: gladly.clone(),
+            fleet: fleet.clone(),
+            token: OPERATOR_TOKEN,
+            id_key: id_key.clone(),
+            connection: CONNECTION,
+        }
+        .live(),
+    );
     while living.join_next().await.is_some() {}
+    let erasures = eraser.await.unwrap_or_default();
 
     stage.note("run", || {
         "the last customer has written; all faults end".to_owned()
@@ -274,6 +287,8 @@ async fn play(
         logs,
         rows,
         sweeps: fleet.sweeps(),
+        erasures,
+        table: engine.contents(TABLE).await?,
         stage: stage.clone(),
     };
     let copies = evidence.deliveries.iter().filter(|it| it.copy > 0).count();
@@ -370,7 +385,7 @@ fn settings(gladly: &GladlySim, spans: Spans, random: &mut Random) -> Settings {
 }
 
 async fn connect_platform(gladly: &GladlySim, fleet: &Fleet) -> Result<(), RunError> {
-    let to = fleet.from_afar();
+    let to = fleet.far_view();
     gladly.carry_webhooks(move |post| gateway::webhook(to.get(), post));
     let webhook = WebhookConfig::new(&format!("{HUB}/webhooks/gladly/{ENDPOINT}"))
         .basic(WEBHOOK_USER, WEBHOOK_PASSWORD)

@@ -120,8 +120,25 @@ fn a_message_that_was_read_back_is_the_one_that_its_event_tells() {
         })
         .unwrap();
     assert_eq!(received(&made), 1);
-    assert_eq!(world.tell(vec![told]).unwrap(), [], "its event comes late");
+    assert_eq!(
+        world.tell(vec![told.clone()]).unwrap(),
+        [],
+        "its event comes late"
+    );
     assert_eq!(world.tell(vec![read_back]).unwrap(), []);
+    // So late that it was forgotten, and by a time that is a little later than the message's.
+    for n in 2..=SEEN_KEPT as u64 + 1 {
+        world.sleep(SECOND);
+        let event = world.event(message(n));
+        world.tell(vec![event]).unwrap();
+    }
+    let late = PlatformEvent {
+        at: told.at.plus(2 * SECOND),
+        ..told
+    };
+    // bites: taking it for news since it is newer than what was forgotten.
+    let unsure = Err(Rejection::EventsUnsure(vec![late.id]));
+    assert_eq!(world.tell(vec![late]), unsure);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::calls::{Answered, Calls, NoAnswer};
 use crate::checkup::State;
 use crate::core::Core;
 use crate::publish::row_of;
+use crate::registration::webhook_url;
 use crate::settings::{Connection, Endpoint, Settings};
 use crate::store::StoreError;
 use crate::store::due::DueKind;
@@ -143,9 +144,13 @@ impl Doctor {
             Ok(answered) if status.is_good() => webhooks::read_all(&answered.body),
             _ => None,
         };
-        match listed {
-            Some(all) => choose(all, settings.public_url.as_deref(), &connection.endpoint),
-            None => ProbedWebhook::Unknown(status),
+        match (listed, settings.endpoints.get(&connection.endpoint)) {
+            (Some(all), Some(endpoint)) => {
+                let base = settings.public_url.as_deref();
+                let wanted = base.map(|base| webhook_url(base, endpoint));
+                choose(all, wanted, &webhook_url("", endpoint))
+            }
+            _ => ProbedWebhook::Unknown(status),
         }
     }
 
@@ -285,14 +290,12 @@ fn demands(endpoint: &Endpoint) -> (bool, Vec<String>) {
     })
 }
 
-/// The webhook that is this endpoint's: by its whole URL, or where that is not configured,
-/// by its path, if only one has it.
-fn choose(all: Vec<Webhook>, public_url: Option<&str>, endpoint: &str) -> ProbedWebhook {
-    let path = format!("/webhooks/gladly/{endpoint}");
-    let wanted = public_url.map(|base| format!("{base}{path}"));
+/// The webhook that goes to this URL, or where that is not configured, to this path, if
+/// only one does.
+fn choose(all: Vec<Webhook>, wanted: Option<String>, path: &str) -> ProbedWebhook {
     let mut same_path: Vec<Webhook> = all
         .into_iter()
-        .filter(|webhook| webhook.url.ends_with(&path))
+        .filter(|webhook| webhook.url.ends_with(path))
         .collect();
     let exact = same_path
         .iter()
@@ -337,26 +340,27 @@ mod tests {
                 webhook("https://crm.example.com/"),
             ]
         };
-        let base = Some("https://hub.example.com");
+        let wanted = || Some(ours.to_owned());
+        let path = "/webhooks/gladly/main";
         assert_eq!(
-            choose(all(), base, "main"),
+            choose(all(), wanted(), path),
             ProbedWebhook::Found(webhook(ours))
         );
         // Which of two it is, the path alone does not tell.
-        let unsure = choose(all(), None, "main");
+        let unsure = choose(all(), None, path);
         assert!(matches!(
             unsure,
             ProbedWebhook::Missing { wanted: None, .. }
         ));
-        let one = choose(vec![webhook(ours)], None, "main");
+        let one = choose(vec![webhook(ours)], None, path);
         assert_eq!(one, ProbedWebhook::Found(webhook(ours)));
-        let elsewhere = choose(vec![webhook(staging)], base, "main");
+        let elsewhere = choose(vec![webhook(staging)], wanted(), path);
         let missing = ProbedWebhook::Missing {
-            wanted: Some(ours.to_owned()),
+            wanted: wanted(),
             elsewhere: Some("staging.example.com".to_owned()),
         };
         assert_eq!(elsewhere, missing);
-        let none = choose(Vec::new(), base, "main");
+        let none = choose(Vec::new(), wanted(), path);
         assert!(matches!(
             none,
             ProbedWebhook::Missing {

@@ -2,10 +2,10 @@
 //! next: one item for each connection, found by the index `due`.
 
 use super::Store;
+use super::direct::shapes::PutItem;
 use super::error::StoreError;
-use super::item::{DATA, DUE, DUE_SHARD, PK, SK, n, number, s, shard_of, text};
+use super::item::{DATA, DUE, DUE_SHARD, Item, PK, SK, n, number, s, shard_of, text};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::Timestamp;
 
@@ -33,30 +33,15 @@ impl Store {
     /// When the table cannot be written. That it is armed already is no error.
     pub async fn arm_checkup(&self, connection: &str, first: Timestamp) -> Result<(), StoreError> {
         let pk = format!("{PREFIX}{connection}");
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item(DUE_SHARD, s(shard_of(&pk)))
-            .item(DUE, n(first.seconds_up()))
-            .item(PK, s(pk))
-            .item(SK, s(CHECKUP_SK))
-            .item(DATA, s(""))
-            .condition_expression("attribute_not_exists(pk)")
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        match put {
-            Ok(done) => self
-                .units
-                .count(Mechanism::Checkup, true, done.consumed_capacity()),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => {
-                    self.units.count_refused(Mechanism::Checkup);
-                }
-                _ => return Err(StoreError::of("PutItem", &error)),
-            },
-        }
+        let item = Item::from([
+            (DUE_SHARD.to_owned(), s(shard_of(&pk))),
+            (DUE.to_owned(), n(first.seconds_up())),
+            (PK.to_owned(), s(pk)),
+            (SK.to_owned(), s(CHECKUP_SK)),
+            (DATA.to_owned(), s("")),
+        ]);
+        let put = PutItem::of(&self.table, &item).only_if("attribute_not_exists(pk)");
+        self.put(Mechanism::Checkup, put).await?;
         Ok(())
     }
 
@@ -65,23 +50,14 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn checkup(&self, connection: &str) -> Result<Option<KeptCheckup>, StoreError> {
+        let pk = format!("{PREFIX}{connection}");
         let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(format!("{PREFIX}{connection}")))
-            .key(SK, s(CHECKUP_SK))
-            .consistent_read(true)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Checkup, false, got.consumed_capacity());
-        Ok(got.item().and_then(|item| {
+            .item(Mechanism::Checkup, (&pk, CHECKUP_SK), true)
+            .await?;
+        Ok(got.and_then(|item| {
             Some(KeptCheckup {
-                due: number(item, DUE)?,
-                data: text(item, DATA).unwrap_or_default().to_owned(),
+                due: number(&item, DUE)?,
+                data: text(&item, DATA).unwrap_or_default().to_owned(),
             })
         }))
     }

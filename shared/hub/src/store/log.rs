@@ -13,6 +13,8 @@ use baton_domain::{Entry, Mutation, SCHEMA as CURRENT, Thread, ThreadId, Timesta
 
 /// The checkpoint and up to 8 entries: what one Query reads first.
 const FIRST_PAGE: i32 = 9;
+/// How often a thread is read whose log seems to have a hole.
+const READ_TRIES: u32 = 3;
 /// Who read more tail entries than this writes a checkpoint.
 pub const TAIL_LIMIT: usize = 7;
 /// An entry above this many bytes of events is not written: DynamoDB takes items
@@ -60,9 +62,10 @@ impl Loaded {
             .map(|seconds| Timestamp(seconds * 1_000))
     }
 
-    /// Folds in an entry that was appended after this was read.
+    /// Folds in an entry that was appended after this was read. One that was erased
+    /// says nothing any more: the thread must be read again.
     pub fn push(&mut self, entry: Entry) {
-        if entry.seq == self.thread.seq + 1 {
+        if entry.seq == self.thread.seq + 1 && !entry.is_blank() {
             self.thread = apply_entry(std::mem::take(&mut self.thread), &entry);
             self.tail.push(entry);
             self.folded += 1;
@@ -92,6 +95,14 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn load(&self, id: &ThreadId) -> Result<Loaded, StoreError> {
+        // Where a long tail is read in pages, an erasure may overwrite what the next page
+        // shows. By then its checkpoint stands above all of that.
+        for _ in 1..READ_TRIES {
+            match self.read(id, true).await {
+                Err(StoreError::Gap { .. }) => {}
+                read => return read,
+            }
+        }
         self.read(id, true).await
     }
 
@@ -105,7 +116,7 @@ impl Store {
         match self.read(id, false).await {
             Ok(loaded) if loaded.thread.seq >= seq => Ok(loaded),
             // A replica may show the pages of a long tail at different moments.
-            Ok(_) | Err(StoreError::Gap { .. }) => self.read(id, true).await,
+            Ok(_) | Err(StoreError::Gap { .. }) => self.load(id).await,
             Err(error) => Err(error),
         }
     }
@@ -294,13 +305,13 @@ impl Store {
 }
 
 /// # Errors
-/// When entries are missing between the checkpoint and the end of the log: deciding
-/// on such a state could append in the wrong place.
+/// When entries are missing, or were erased, between the checkpoint and the end of the
+/// log: deciding on such a state could append in the wrong place.
 fn fold(id: &ThreadId, checkpoint: Checkpoint, tail: Vec<Entry>) -> Result<Loaded, StoreError> {
     let mut thread = checkpoint.state.unwrap_or_default();
     let mut folded = 0;
     for entry in &tail {
-        if entry.seq == thread.seq + 1 {
+        if entry.seq == thread.seq + 1 && !entry.is_blank() {
             thread = apply_entry(thread, entry);
             folded += 1;
         }

@@ -180,6 +180,51 @@ impl Store {
         Ok(found)
     }
 
+    /// Removes the records of the day of this moment (UTC) whose body, as far as it was
+    /// kept, `is` of the one that is looked for. Returns how many.
+    ///
+    /// # Errors
+    /// When the table cannot be read or written.
+    pub(crate) async fn remove_poison_of(
+        &self,
+        at: Timestamp,
+        is: impl Fn(&[u8]) -> bool,
+    ) -> Result<usize, StoreError> {
+        let day = day_of(at);
+        let mut removed = 0;
+        for shard in 0..SHARDS {
+            let mut start = None;
+            loop {
+                let page = self
+                    .client
+                    .query()
+                    .table_name(&self.table)
+                    .key_condition_expression("pk = :pk")
+                    .expression_attribute_values(":pk", s(partition(&day, &shard.to_string())))
+                    .set_exclusive_start_key(start)
+                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
+                    .send()
+                    .await
+                    .map_err(|error| StoreError::of("Query", &error))?;
+                self.units
+                    .count(Mechanism::Erase, false, page.consumed_capacity());
+                for item in page.items() {
+                    if bytes(item, BODY).is_some_and(&is)
+                        && let Some(id) = text(item, SK).and_then(PoisonId::of_sk)
+                    {
+                        self.remove_poison(&id).await?;
+                        removed += 1;
+                    }
+                }
+                start = page.last_evaluated_key().cloned();
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(removed)
+    }
+
     /// One record, if it is there.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ pub enum KeyClaim {
     OtherBody,
 }
 
-const KEY_SK: &str = "key";
+pub(super) const KEY_SK: &str = "key";
 const TOKENS_PK: &str = "tokens";
 
 impl Store {
@@ -205,6 +205,6 @@ impl Store {
     }
 }
 
-fn key_pk(key: Fingerprint) -> String {
+pub(super) fn key_pk(key: Fingerprint) -> String {
     format!("key#{}", String::from(key))
 }

@@ -68,7 +68,7 @@ fn civil(days: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-fn row_pk(connection: &str, day: &str, shard: u32) -> String {
+pub(super) fn row_pk(connection: &str, day: &str, shard: u32) -> String {
     format!("row#{connection}#{day}#{shard}")
 }
 
@@ -77,7 +77,7 @@ fn open_pk(connection: &str, kind: HolderKind, shard: u32) -> String {
 }
 
 /// Sorts conversations by a moment: their opening, or since when they are held so.
-fn moment_sk(at: Timestamp, conversation: &str) -> String {
+pub(super) fn moment_sk(at: Timestamp, conversation: &str) -> String {
     format!("{:014}#{conversation}", at.0.max(0))
 }
 
@@ -133,19 +133,10 @@ impl Store {
         opened_at: Timestamp,
     ) -> Result<Option<Row>, StoreError> {
         let shard = conversation.thread().shard(SHARDS);
-        let got = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PK, s(row_pk(connection, &day_of(opened_at), shard)))
-            .key(SK, s(moment_sk(opened_at, &conversation.to_string())))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("GetItem", &error))?;
-        self.units
-            .count(Mechanism::Read, false, got.consumed_capacity());
-        Ok(got.item().and_then(read_row))
+        let pk = row_pk(connection, &day_of(opened_at), shard);
+        let sk = moment_sk(opened_at, &conversation.to_string());
+        let got = self.item(Mechanism::Read, (&pk, &sk), false).await?;
+        Ok(got.as_ref().and_then(read_row))
     }
 
     /// Open conversations of a connection held by this kind, the longest first.

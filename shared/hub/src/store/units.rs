@@ -40,6 +40,8 @@ pub enum Mechanism {
     Seat,
     /// The checks of connections.
     Checkup,
+    /// Overwriting what an erased thread left.
+    Erase,
 }
 
 impl Mechanism {
@@ -63,6 +65,7 @@ impl Mechanism {
             Self::Key => "key",
             Self::Seat => "seat",
             Self::Checkup => "checkup",
+            Self::Erase => "erase",
         }
     }
 }
