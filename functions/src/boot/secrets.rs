@@ -60,7 +60,13 @@ impl SecretError {
 struct Question<'a> {
     #[serde(rename = "SecretId")]
     id: &'a str,
+    /// The default, said for stand-ins that forget it when the label moves.
+    #[serde(rename = "VersionStage")]
+    stage: &'static str,
 }
+
+/// The label of the version in force.
+const CURRENT: &str = "AWSCURRENT";
 
 #[derive(Deserialize)]
 struct Answer {
@@ -122,7 +128,11 @@ impl Secrets {
     }
 
     async fn request(&self, arn: &str) -> Result<HttpRequest, SecretError> {
-        let body = serde_json::to_vec(&Question { id: arn }).map_err(SecretError::lasting)?;
+        let body = serde_json::to_vec(&Question {
+            id: arn,
+            stage: CURRENT,
+        })
+        .map_err(SecretError::lasting)?;
         let headers = [
             ("content-type", "application/x-amz-json-1.1"),
             ("x-amz-target", "secretsmanager.GetSecretValue"),
