@@ -78,7 +78,10 @@ impl Seen {
     fn refuses(&mut self, place: usize, entry: &Value) -> bool {
         let detail: Value =
             serde_json::from_str(entry["Detail"].as_str().unwrap_or_default()).unwrap_or_default();
-        let id = detail["id"].as_str().unwrap_or_default().to_owned();
+        // What is no event of a conversation may be put again and again.
+        let Some(id) = detail["id"].as_str().map(str::to_owned) else {
+            return false;
+        };
         if self.stubborn.is_none() && detail["event"] == "message.received" {
             self.stubborn = Some(id.clone());
         }
@@ -185,9 +188,21 @@ impl Queue {
 
     /// Takes what is in the queue now.
     pub(crate) async fn take(&self, stand: &StandIn) -> Vec<Value> {
-        let mut events = Vec::new();
+        self.take_until(stand, "").await
+    }
+
+    /// The same up to the first event of this name.
+    pub(crate) async fn take_until(&self, stand: &StandIn, name: &str) -> Vec<Value> {
+        let mut events: Vec<Value> = Vec::new();
         loop {
-            let asked = json!({"QueueUrl": self.0, "MaxNumberOfMessages": 10});
+            if events
+                .last()
+                .is_some_and(|event| event["detail-type"] == name)
+            {
+                return events;
+            }
+            let most = if name.is_empty() { 10 } else { 1 };
+            let asked = json!({"QueueUrl": self.0, "MaxNumberOfMessages": most});
             let got = stand.ask("sqs", "AmazonSQS.ReceiveMessage", &asked).await;
             let messages = got["Messages"].as_array().cloned().unwrap_or_default();
             if messages.is_empty() {

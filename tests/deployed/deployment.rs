@@ -7,7 +7,7 @@ use crate::stream::Readers;
 use baton_local::dead_letters::DeadLetters;
 use baton_local::engine::{Engine, Location};
 use baton_local::gateway;
-use baton_local::invoke::Functions;
+use baton_local::invoke::{BoxFuture, Functions, InvokeError};
 use baton_local::schedule::Schedules;
 use baton_local::template::{FunctionSpec, Template};
 use baton_simulators::bot::{BotConfig, SampleBot};
@@ -16,15 +16,19 @@ use baton_simulators::serving::{Served, serve};
 use baton_tests::built::{self, workspace};
 use baton_tests::dynamodb_local::DynamoDbLocal;
 use baton_tests::sandboxes::Sandboxes;
+use baton_tests::scene::Nobody;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 /// The page whose commands are run.
 const GUIDE: &str = "docs/operations/deploy.md";
 /// The stack's name.
 pub(crate) const STACK: &str = "baton";
+/// An event, through stream, bus and rule.
+const COMES_WITHIN: Duration = Duration::from_secs(60);
 const BOT_PASSWORD: &str = "test-secret-bot";
 
 /// What runs.
@@ -47,18 +51,40 @@ pub(crate) struct Deployment {
     pub(crate) queue: Queue,
     /// What was given up.
     pub(crate) letters: DeadLetters,
+    /// The database.
+    pub(crate) database: Arc<DynamoDbLocal>,
+    /// The shell of whoever operates it.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Where they are.
+    pub(crate) folder: PathBuf,
     blocks: BTreeMap<String, String>,
-    environment: BTreeMap<String, String>,
-    folder: PathBuf,
-    _running: Running,
+    template: Arc<Template>,
+    switch: Switch,
+    clock: Arc<dyn baton_local::engine::Clock>,
+    running: Option<Running>,
+    _served: [Served; 3],
 }
 
+/// What works on the table. Dropping it ends it.
 struct Running {
-    _served: [Served; 3],
     _readers: Readers,
     _schedules: Schedules,
     _sandboxes: Sandboxes,
-    _database: Arc<DynamoDbLocal>,
+}
+
+/// The functions, whichever they are now.
+#[derive(Clone)]
+struct Switch(Arc<RwLock<Arc<dyn Functions>>>);
+
+impl Functions for Switch {
+    fn invoke(
+        &self,
+        function: &str,
+        payload: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Vec<u8>, InvokeError>> {
+        let now = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        now.invoke(function, payload)
+    }
 }
 
 impl Deployment {
@@ -77,37 +103,21 @@ impl Deployment {
             printed.insert(name.to_owned(), said);
         }
         let stack = stand.describe(STACK).await;
-        make_table(&database, &stack).await;
         let output = |name: &str| stack["outputs"][name].as_str().expect("an output");
+        make_table(&database, &stack, output("TableName")).await;
         let bus = Refusing::serve(&stand).await;
         let queue = Queue::behind(&stand, output("BusName")).await;
 
-        let binaries = built::functions(&[]).expect("the functions can be built");
-        let log = folder.join("functions.log");
-        let sandboxes = Sandboxes::serve(&binaries, &log).await.expect("a port");
-        for spec in &template.functions {
-            let environment = of_function(spec, &stack, &stand, &database, &bus);
-            sandboxes.add(&spec.name, environment, spec.timeout);
-        }
-        let functions: Arc<dyn Functions> = Arc::new(sandboxes.clone());
+        let switch = Switch(Arc::new(RwLock::new(Arc::new(Nobody))));
         let engine = Engine::open(Location::Memory).expect("a clock");
         let clock = Arc::clone(engine.clock());
         let front = gateway::router(
             Arc::clone(&template),
-            Arc::clone(&functions),
+            Arc::new(switch.clone()),
             Arc::clone(&clock),
         );
         let front = serve(front).await.expect("a port");
         let letters = DeadLetters::memory();
-        let readers = Readers::start(
-            &database,
-            output("TableName"),
-            &template.streams,
-            &functions,
-        )
-        .await;
-        let schedules = Schedules::start(&template.schedules, &functions, &letters, &clock);
-
         let gladly = GladlySim::new(GladlyConfig {
             http_webhooks: true,
             ..GladlyConfig::default()
@@ -145,23 +155,57 @@ impl Deployment {
             bus,
             queue,
             letters,
-            blocks,
+            database,
             environment,
             folder,
-            _running: Running {
-                _served: [front, platform, bot_served],
-                _readers: readers,
-                _schedules: schedules,
-                _sandboxes: sandboxes,
-                _database: database,
-            },
+            blocks,
+            template,
+            switch,
+            clock,
+            running: None,
+            _served: [front, platform, bot_served],
         };
-        for name in ["health", "check", "apply", "again", "token"] {
+        let table = deployment.output("TableName").to_owned();
+        deployment.work_on(&table).await;
+        for name in ["health", "check", "apply", "again", "token", "doctor"] {
             deployment.follow(name).await;
         }
         let token = deployment.printed["token"].trim().to_owned();
         deployment.bot.configure(|bot| bot.token = token);
         Some(deployment)
+    }
+
+    /// An output of the stack.
+    pub(crate) fn output(&self, name: &str) -> &str {
+        self.stack["outputs"][name].as_str().expect("an output")
+    }
+
+    /// Starts functions, stream and minute rule on this table; what worked on another one
+    /// before is killed.
+    pub(crate) async fn work_on(&mut self, table: &str) {
+        self.running = None;
+        let binaries = built::functions(&[]).expect("the functions can be built");
+        let log = self.folder.join("functions.log");
+        let sandboxes = Sandboxes::serve(&binaries, &log).await.expect("a port");
+        for spec in &self.template.functions {
+            let mut environment =
+                of_function(spec, &self.stack, &self.stand, &self.database, &self.bus);
+            environment.insert("BATON_TABLE".to_owned(), table.to_owned());
+            sandboxes.add(&spec.name, environment, spec.timeout);
+        }
+        let functions: Arc<dyn Functions> = Arc::new(sandboxes.clone());
+        *self
+            .switch
+            .0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::clone(&functions);
+        let streams = &self.template.streams;
+        let schedules = &self.template.schedules;
+        self.running = Some(Running {
+            _readers: Readers::start(&self.database, table, streams, &functions).await,
+            _schedules: Schedules::start(schedules, &functions, &self.letters, &self.clock),
+            _sandboxes: sandboxes,
+        });
     }
 
     /// Runs a block of the guide.
@@ -188,6 +232,19 @@ impl Deployment {
         let text = answered.text().await.expect("a body");
         assert!(status.is_success(), "{path}: {status} {text}");
         serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// The next event of this name that comes out of the queue; those before it are left.
+    pub(crate) async fn event(&self, name: &str) -> Value {
+        let end = Instant::now() + COMES_WITHIN;
+        loop {
+            let taken = self.queue.take_until(&self.stand, name).await;
+            if let Some(last) = taken.last().filter(|last| last["detail-type"] == name) {
+                return last.clone();
+            }
+            assert!(Instant::now() < end, "no {name}: {}", self.said());
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
     }
 
     /// The last lines of the functions' log, for whoever looks for a fault.
@@ -282,9 +339,9 @@ pub(crate) fn logical_id(function: &str) -> String {
     format!("{}{rest}Function", first.to_uppercase())
 }
 
-/// Makes the stack's table once more in DynamoDB Local, by what the stack's own says of
-/// itself: keys, indexes, stream.
-async fn make_table(database: &DynamoDbLocal, stack: &Value) {
+/// Makes the stack's table once more in DynamoDB Local under this name, by what the stack's
+/// own says of itself: keys, indexes, stream, time to live.
+pub(crate) async fn make_table(database: &DynamoDbLocal, stack: &Value, name: &str) {
     let table = &stack["resources"]["Table"]["is"]["table"];
     let indexes = table["GlobalSecondaryIndexes"].as_array();
     let indexes: Vec<Value> = indexes
@@ -299,7 +356,7 @@ async fn make_table(database: &DynamoDbLocal, stack: &Value) {
         })
         .collect();
     let create = json!({
-        "TableName": table["TableName"],
+        "TableName": name,
         "AttributeDefinitions": table["AttributeDefinitions"],
         "KeySchema": table["KeySchema"],
         "GlobalSecondaryIndexes": indexes,
@@ -308,6 +365,17 @@ async fn make_table(database: &DynamoDbLocal, stack: &Value) {
     });
     let made = database.ask("DynamoDB_20120810.CreateTable", &create).await;
     made.expect("DynamoDB takes the definition");
+    let ttl = json!({
+        "TableName": name,
+        "TimeToLiveSpecification": {
+            "AttributeName": stack["resources"]["Table"]["is"]["ttl"]["AttributeName"],
+            "Enabled": true,
+        },
+    });
+    let set = database
+        .ask("DynamoDB_20120810.UpdateTimeToLive", &ttl)
+        .await;
+    set.expect("DynamoDB takes the time to live");
 }
 
 /// The guide's configuration, with the parties where they are here.

@@ -18,6 +18,8 @@
 //! | `bus` | a bus that refuses some entries, and a queue behind it |
 //! | `deployment` | everything together |
 //! | `journey` | what is shown |
+//! | `rotated` | new credentials of the webhook, without a webhook refused |
+//! | `restored` | the table is lost and restored, and the hub goes on |
 //!
 //! Where moto, aws-sam-cli or DynamoDB Local is not installed it says that it is skipped;
 //! `tests/run` installs them.
@@ -26,5 +28,7 @@ mod bus;
 mod deployment;
 mod guide;
 mod journey;
+mod restored;
+mod rotated;
 mod stand;
 mod stream;
