@@ -257,6 +257,9 @@ impl Deployment {
 
 impl Drop for Deployment {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the functions said:\n{}", self.said());
+        }
         // It is in the folder for temporary files anyway.
         let _gone = std::fs::remove_dir_all(&self.folder);
     }
@@ -323,6 +326,7 @@ fn of_function(
         ("AWS_REGION", baton_local::REGION),
         ("AWS_ACCESS_KEY_ID", "test-key"),
         ("AWS_SECRET_ACCESS_KEY", "test-secret"),
+        ("AWS_SESSION_TOKEN", "test-session"),
         ("AWS_ENDPOINT_URL_DYNAMODB", &database.url()),
         ("AWS_ENDPOINT_URL_EVENTBRIDGE", bus.url()),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &stand.url),
