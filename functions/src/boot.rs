@@ -4,6 +4,7 @@
 use crate::http::{HttpRequest, HttpResponse};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
+use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use baton_hub::api::{Api, OutboundApi};
 use baton_hub::bus::Bus;
@@ -15,7 +16,7 @@ use baton_hub::metrics::{self, Count};
 use baton_hub::publish::Publisher;
 use baton_hub::relay::Relay;
 use baton_hub::source::{SettingsCache, TokenCache};
-use baton_hub::store::Store;
+use baton_hub::store::{Endpoint, Store};
 use baton_hub::sweep::Sweep;
 use baton_hub::telling::Teller;
 use baton_hub::{Clock, Core};
@@ -53,6 +54,17 @@ pub(crate) fn required(name: &'static str) -> Result<String, Error> {
     })
 }
 
+/// Where a region's service is. Source: AWS General Reference, "Service endpoints and
+/// quotas"; China's and Europe's sovereign regions have domains of their own.
+fn of_service(service: &str, region: &str) -> String {
+    let domain = match region.split('-').next() {
+        Some("cn") => "amazonaws.com.cn",
+        Some("eusc") => "amazonaws.eu",
+        _ => "amazonaws.com",
+    };
+    format!("https://{service}.{region}.{domain}")
+}
+
 /// An AWS client's configuration, from what Lambda puts in the environment: no
 /// profiles, SSO or instance metadata are ever needed there.
 struct Aws {
@@ -78,22 +90,16 @@ impl Aws {
         })
     }
 
-    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        use aws_sdk_dynamodb::config::retry::RetryConfig;
-        use aws_sdk_dynamodb::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
-        let mut config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(self.region.clone()))
-            .credentials_provider(self.credentials.clone())
-            .http_client(self.http.clone())
-            .timeout_config(self.timeouts.clone())
-            // A try's timeout ends a stalled answer, too; a second watch costs timers.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .retry_config(RetryConfig::standard().with_max_attempts(STORE_TRIES));
-        if let Ok(url) = std::env::var("AWS_ENDPOINT_URL_DYNAMODB") {
-            config = config.endpoint_url(url);
+    fn dynamodb(&self) -> Endpoint {
+        let url = std::env::var("AWS_ENDPOINT_URL_DYNAMODB").ok();
+        Endpoint {
+            url: url.unwrap_or_else(|| of_service("dynamodb", &self.region)),
+            region: self.region.clone(),
+            credentials: self.credentials.clone(),
+            connector: self.connector.clone(),
+            timeouts: self.timeouts.clone(),
+            retries: RetryConfig::standard().with_max_attempts(STORE_TRIES),
         }
-        aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
     fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
@@ -116,7 +122,7 @@ impl Aws {
             http: self.connector.clone(),
             region: self.region.clone(),
             credentials: self.credentials.clone(),
-            url: url.unwrap_or_else(|| Secrets::url(&self.region)),
+            url: url.unwrap_or_else(|| of_service("secretsmanager", &self.region)),
         }
     }
 }
@@ -126,7 +132,7 @@ impl Aws {
 /// # Errors
 /// When a variable is missing.
 fn core(aws: &Aws) -> Result<Core, Error> {
-    let store = Store::new(aws.dynamodb(), required("BATON_TABLE")?);
+    let store = Store::at(aws.dynamodb(), required("BATON_TABLE")?);
     invocation::meter(store.units());
     let secrets = aws.secrets();
     let id_key = settings::IdKeySecret {
@@ -316,4 +322,26 @@ where
         }
     }))
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_service;
+    use aws_sdk_dynamodb::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+
+    #[tokio::test]
+    async fn a_service_is_where_the_sdk_says() {
+        for region in [
+            "eu-central-1",
+            "us-gov-west-1",
+            "cn-north-1",
+            "eusc-de-east-1",
+        ] {
+            let params = Params::builder().region(region).build().unwrap();
+            let resolver = DefaultResolver::new();
+            let endpoint = resolver.resolve_endpoint(&params);
+            let endpoint = endpoint.await.unwrap();
+            assert_eq!(of_service("dynamodb", region), endpoint.url());
+        }
+    }
 }

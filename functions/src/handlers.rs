@@ -80,6 +80,7 @@ pub async fn control(app: OutboundApi, request: HttpRequest) -> HttpResponse {
         "POST /v1/conversations/{id}/control" => {
             baton(api, to, holding::control(app, request)).await
         }
+        "POST /v1/conversations/{id}/erase" => baton(api, to, holding::erase(app, request)).await,
         "PATCH /gladly/api/v1/conversations/{id}" => {
             face(to, gladly_face::conversations::patch(app, request)).await
         }

@@ -34,6 +34,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// Seconds after which the same call may succeed.
     pub retry_after_s: Option<u32>,
+    /// The methods that the path has, where the one given is not among them.
+    pub allow: Option<Box<str>>,
 }
 
 /// One thing that is wrong in a request.
@@ -96,6 +98,20 @@ impl Problem {
             closed: None,
             errors: Vec::new(),
             retry_after_s: None,
+            allow: None,
+        }
+    }
+
+    /// The path is called with other methods than this one.
+    #[must_use]
+    pub fn method(given: &str, allowed: &[String]) -> Self {
+        let allow = allowed.join(", ");
+        let detail = format!(
+            "This path is not called with {given}, but with {allow}. All calls are listed at /openapi.json."
+        );
+        Self {
+            allow: Some(allow.into()),
+            ..Self::new(Kind::MethodNotAllowed, detail)
         }
     }
 
@@ -153,6 +169,9 @@ impl Problem {
         if self.kind == Kind::Unauthorized {
             // RFC 9110, section 11.6.1, requires it with a 401.
             response = response.with_header("www-authenticate", "Bearer realm=\"baton\"");
+        }
+        if let Some(allow) = &self.allow {
+            response = response.with_header("allow", allow.clone());
         }
         match self.retry_after_s {
             Some(seconds) => response.with_header("retry-after", seconds.to_string()),

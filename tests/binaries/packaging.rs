@@ -91,15 +91,19 @@ fn collect(folder: &Path, commands: &mut Vec<String>) {
 
 /// A folder as cargo-lambda leaves it: each of these binaries, with so many bytes.
 fn built_folder(place: &Path, binaries: &[(&str, usize)]) {
-    use std::os::unix::fs::PermissionsExt as _;
     for (name, bytes) in binaries {
-        let folder = place.join(name);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let binary = folder.join("bootstrap");
-        std::fs::write(&binary, vec![0; *bytes]).expect("it can be written");
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&binary, mode).expect("it can be run");
+        executable(&place.join(name).join("bootstrap"), &vec![0; *bytes]);
     }
+}
+
+/// Writes a file that can be run, and the folders to it.
+fn executable(path: &Path, content: &[u8]) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = path.parent().expect("a folder");
+    std::fs::create_dir_all(folder).expect("it can be made");
+    std::fs::write(path, content).expect("it can be written");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(path, mode).expect("it can be run");
 }
 
 /// What `infra/package` makes of a folder: its words, and the names of the zips.
@@ -151,5 +155,31 @@ fn what_is_packaged_are_the_functions_and_never_baton() {
     }
     let refused = package(&place.join("less"), &functions[1..]).expect_err("one is missing");
     assert!(refused.contains("was not built"), "{refused}");
+    std::fs::remove_dir_all(&place).expect("it can be removed");
+}
+
+#[test]
+fn an_architecture_that_cannot_be_built_is_named() {
+    // A compiler that has no target at all.
+    let place = std::env::temp_dir().join(format!("baton-no-target-{}", std::process::id()));
+    executable(&place.join("rustc"), b"#!/bin/sh\necho /nowhere/at/all\n");
+    let metadata = b"#!/bin/sh\necho '{\"target_directory\":\"/nowhere\",\"x\":1}'\n";
+    executable(&place.join("cargo"), metadata);
+    let path = std::env::var("PATH").expect("a path");
+    let output = std::process::Command::new("bash")
+        .arg(built::workspace().join("infra/package"))
+        .env("PATH", format!("{}:{path}", place.display()))
+        .output()
+        .expect("bash runs");
+    let (said, complained) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(!output.status.success());
+    for triple in ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu"] {
+        let advice = format!("rustup target add {triple}");
+        assert!(said.contains(&advice), "{said}");
+    }
+    assert!(complained.contains("nothing was packaged"), "{complained}");
     std::fs::remove_dir_all(&place).expect("it can be removed");
 }

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 fn listed(n: u32, at: Timestamp) -> Listed {
     Listed {
+        leaving: false,
         thread: thread(n),
         connection: "shop-chat".to_owned(),
         at,

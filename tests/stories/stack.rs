@@ -14,8 +14,12 @@ use std::time::Duration;
 const REGION: &str = "eu-central-1";
 const STACK: &str = "shop";
 
-/// The parts of the stack that the operator's commands use, as the template makes them.
+/// The parts of the stack that the operator's commands use, as the template makes them;
+/// but moto's CloudFormation makes no secrets, so they are there before.
 const TEMPLATE: &str = r#"
+Parameters:
+  Secret: { Type: String }
+  IdKey: { Type: String }
 Resources:
   Table:
     Type: AWS::DynamoDB::Table
@@ -27,12 +31,6 @@ Resources:
       KeySchema:
         - { AttributeName: pk, KeyType: HASH }
         - { AttributeName: sk, KeyType: RANGE }
-  Secret:
-    Type: AWS::SecretsManager::Secret
-    Properties: { SecretString: "{}" }
-  IdKey:
-    Type: AWS::SecretsManager::Secret
-    Properties: { SecretString: "test-id-key-0123456789-0123456789-0123456789" }
   DeadLetters:
     Type: AWS::SQS::Queue
 Outputs:
@@ -149,15 +147,24 @@ async fn an_operator_reaches_a_stack() {
         println!("skipped: moto's server is not installed");
         return;
     };
-    moto.call(
-        "cloudformation",
-        None,
-        format!(
-            "Action=CreateStack&Version=2010-05-15&StackName={STACK}&TemplateBody={}",
-            encoded(TEMPLATE)
-        ),
-    )
-    .await;
+    let mut create = format!(
+        "Action=CreateStack&Version=2010-05-15&StackName={STACK}&TemplateBody={}",
+        encoded(TEMPLATE)
+    );
+    let id_key = "test-id-key-0123456789-0123456789-0123456789";
+    for (number, (name, value)) in [("Secret", "{}"), ("IdKey", id_key)].iter().enumerate() {
+        let made = json!({"Name": name, "SecretString": value});
+        let target = Some("secretsmanager.CreateSecret");
+        let made = moto.call("secretsmanager", target, made.to_string()).await;
+        let made: Value = serde_json::from_str(&made).expect("JSON");
+        let arn = made["ARN"].as_str().expect("an ARN");
+        let member = format!("Parameters.member.{}", number + 1);
+        create += &format!(
+            "&{member}.ParameterKey={name}&{member}.ParameterValue={}",
+            encoded(arn)
+        );
+    }
+    moto.call("cloudformation", None, create).await;
     let mut shop = Shop::new("stack").await;
     // In the place of the deployed functions: takes the platform's PING.
     let front = serving::serve(Router::new().fallback(|| async { "" })).await;

@@ -54,7 +54,7 @@ impl Functions for Mixed {
             None => false,
             Some(stage) => match STAGES.get(stage) {
                 Some((_, older)) => older.contains(&function),
-                None => self.turn.fetch_add(1, Ordering::Relaxed) % 2 == 0,
+                None => self.turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(2),
             },
         };
         let version = if older { "older" } else { "newer" };

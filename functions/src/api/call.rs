@@ -24,6 +24,8 @@ pub const LIST_LIMIT: usize = 100;
 pub const SPEAKERS: &[Role] = &[Role::Bot, Role::Agent];
 /// Who moves control.
 pub const MOVERS: &[Role] = &[Role::Bot, Role::Agent, Role::Admin];
+/// Who erases.
+pub const ADMINS: &[Role] = &[Role::Admin];
 /// Who reads.
 pub const READERS: &[Role] = &[Role::Bot, Role::Agent, Role::Admin, Role::Reader];
 

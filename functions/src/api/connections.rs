@@ -286,9 +286,13 @@ pub async fn openapi(api: Api, _request: HttpRequest) -> Answer {
 /// that without one every path looks alike.
 ///
 /// # Errors
-/// Always: 401 or 404.
+/// Always: 401, 404, or 405 with the methods that the path has.
 pub async fn unknown(api: Api, request: HttpRequest) -> Answer {
     call::caller(&api, &request, READERS).await?;
+    let allowed = super::openapi::methods(&request.path);
+    if !allowed.is_empty() {
+        return Err(Problem::method(request.method(), &allowed));
+    }
     let detail = format!(
         "There is no call {} on this path. All calls are listed at /openapi.json.",
         request.method()

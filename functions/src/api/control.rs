@@ -1,7 +1,7 @@
 //! Who holds: handoff, close, control.
 
 use super::Answer;
-use super::call::{self, MOVERS};
+use super::call::{self, ADMINS, MOVERS};
 use super::messages::replayed;
 use super::objects::{ControlObject, ControlState};
 use crate::http::{HttpRequest, HttpResponse};
@@ -10,7 +10,7 @@ use baton_domain::{CloseReason, ControlAsk, Holder, Parcel};
 use baton_hub::api::OutboundApi;
 use baton_hub::settings::Caller;
 use baton_hub::store::records::Role;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -216,6 +216,56 @@ pub async fn close(app: OutboundApi, request: HttpRequest) -> Answer {
         description: body.description.unwrap_or_default(),
     };
     run(&app, &caller, &request, ask, body.epoch).await
+}
+
+/// Erase a customer's words
+///
+/// Of the whole thread: all its conversations, everything that was said in them, and the
+/// platform's names of the customer. Only an admin may. What is open is closed, what has not
+/// left will not. `erasing`: it is recorded, cannot be undone, and is carried out within
+/// seconds. `erased`: it was before, and nothing has come since. A new message of the
+/// customer opens a new conversation.
+///
+/// # Errors
+/// See [`crate::problem::Kind`].
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{id}/erase",
+    tag = "control",
+    operation_id = "eraseConversation",
+    params(("id" = String, Path, description = "Id of a conversation (`cnv_...`) or thread (`thr_...`)")),
+    responses(
+        (status = 200, description = "It was erased before", body = ErasureObject),
+        (status = 202, description = "It is being erased", body = ErasureObject),
+        super::openapi::EraseRefusals,
+    )
+)]
+pub async fn erase(app: OutboundApi, request: HttpRequest) -> Answer {
+    let caller = call::caller(&app.api, &request, ADMINS).await?;
+    let target = app.api.target(&caller, call::id(&request)).await?;
+    let erasing = app.api.erase(target).await?;
+    let (status, state) = match erasing {
+        true => (202, ErasureState::Erasing),
+        false => (200, ErasureState::Erased),
+    };
+    Ok(HttpResponse::json(status, &ErasureObject { state }))
+}
+
+/// How far an erasure is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErasureObject {
+    /// `erasing`, or `erased`.
+    pub state: ErasureState,
+}
+
+/// Whether there is still something to erase.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErasureState {
+    /// It is recorded, and will be done within seconds.
+    Erasing,
+    /// Nothing is left.
+    Erased,
 }
 
 /// Pass, take or release control

@@ -4,6 +4,7 @@
 use super::{configuring, connections, control, conversations, messages};
 use crate::problem::{FieldError, Kind, PROBLEM_JSON, ProblemDocument};
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
     Content, Header, HeaderBuilder, Object, OpenApi as Description, Ref, RefOr, Response,
@@ -20,7 +21,7 @@ const TOKEN: &str = "token";
         title = "Baton API",
         description = "Who holds a conversation, what was said in it, and what happens next.\n\n\
             Every call but those tagged `hub` needs `authorization: Bearer <token>`. A token has a role: `bot` and `agent` \
-            speak and move control, `admin` moves control, `reader` reads. Checked in this order: the token (401), its role \
+            speak and move control, `admin` moves control and erases, `reader` reads. Checked in this order: the token (401), its role \
             (403), the request (400, 413), whether the thing exists and the token may touch it (404), then the state of \
             things (409, 422, 429). Unknown ids and those of others look the same.\n\n\
             Errors are problem documents (RFC 9457); each `type` is a page that explains it. Requests are read strictly: \
@@ -34,6 +35,7 @@ const TOKEN: &str = "token";
         control::handoff,
         control::close,
         control::control,
+        control::erase,
         conversations::one,
         conversations::list,
         conversations::events,
@@ -68,6 +70,41 @@ pub fn description(public_url: Option<&str>) -> Description {
     description
 }
 
+/// The methods that a path is called with, in upper case; none for a path that is none of
+/// the API's.
+#[must_use]
+pub fn methods(path: &str) -> Vec<String> {
+    let described = BatonApi::openapi();
+    let item = described
+        .paths
+        .paths
+        .iter()
+        .find(|(template, _)| fits(template, path))
+        .map(|(_, item)| item);
+    [
+        ("GET", item.and_then(|item| item.get.as_ref())),
+        ("POST", item.and_then(|item| item.post.as_ref())),
+        ("PUT", item.and_then(|item| item.put.as_ref())),
+        ("DELETE", item.and_then(|item| item.delete.as_ref())),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.map(|_| method.to_owned()))
+    .collect()
+}
+
+/// Whether a path is one of this template's, such as `/v1/connections/{id}`.
+fn fits(template: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(name), Some(part)) if name == part => {}
+            (Some(name), Some(part)) if name.starts_with('{') && !part.is_empty() => {}
+            _ => return false,
+        }
+    }
+}
+
 /// How callers prove who they are.
 struct Token;
 
@@ -89,6 +126,10 @@ impl Modify for Replayed {
             let Some(operation) = &mut item.post else {
                 continue;
             };
+            let is_key = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(it) if it.name == "Idempotency-Key");
+            if !operation.parameters.iter().flatten().any(is_key) {
+                continue;
+            }
             for (status, response) in &mut operation.responses.responses {
                 if let (true, RefOr::T(response)) =
                     (matches!(status.as_str(), "200" | "202"), response)
@@ -189,6 +230,8 @@ refusals! {
         InvalidJson, InvalidField, Unauthorized, Forbidden, NotFound, StaleEpoch, NotHolder, ControlPending, Closed,
         Erased, NoDesk, Claimed, TooLarge, KeyReused, OutboxFull, Internal, Unsupported, Unavailable,
     ];
+    /// What erasing can be refused with.
+    EraseRefusals: [Unauthorized, Forbidden, NotFound, Internal, Unavailable];
     /// What typing can be refused with.
     TypingRefusals: [
         InvalidJson, InvalidField, Unauthorized, Forbidden, NotFound, NotHolder, TooLarge, Internal, Unavailable,
@@ -288,11 +331,41 @@ mod tests {
                 "{name}"
             );
         }
-        for kind in Kind::ALL {
+        // No operation of a path answers that the path lacks it.
+        for kind in Kind::ALL
+            .into_iter()
+            .filter(|kind| *kind != Kind::MethodNotAllowed)
+        {
             assert!(
                 text.contains(&format!("(/problems/{})", kind.page().name)),
                 "{kind:?}"
             );
+        }
+    }
+
+    #[test]
+    fn every_path_knows_its_methods_and_no_other_path_has_any() {
+        for (path, item) in described()["paths"].as_object().expect("paths") {
+            let called = path.replace("{id}", "x").replace("{name}", "x");
+            let mut known = methods(&called);
+            known.sort();
+            let mut wanted: Vec<String> = item
+                .as_object()
+                .expect("methods")
+                .keys()
+                .map(|method| method.to_ascii_uppercase())
+                .collect();
+            wanted.sort();
+            assert_eq!(known, wanted, "{called}");
+        }
+        for path in [
+            "/v1",
+            "/v1/",
+            "/v1/conversations/",
+            "/v1/conversations/x/y",
+            "",
+        ] {
+            assert_eq!(methods(path), Vec::<String>::new(), "{path}");
         }
     }
 

@@ -13,6 +13,8 @@ pub enum Kind {
     Forbidden,
     /// No such thing, or none that the caller may know of.
     NotFound,
+    /// The path has other methods.
+    MethodNotAllowed,
     /// The epoch given is not the present one.
     StaleEpoch,
     /// The caller does not hold.
@@ -66,12 +68,13 @@ pub struct Page {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidJson,
         Self::InvalidField,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
+        Self::MethodNotAllowed,
         Self::StaleEpoch,
         Self::NotHolder,
         Self::ControlPending,
@@ -149,6 +152,14 @@ impl Kind {
                 means: "The path, the conversation, the thread or the connection is unknown.",
                 why: "It never existed, its content has expired, or it belongs to a connection that this token may not touch. These cases look the same on purpose.",
                 todo: "Check the id, and with the hub's operator the connections of your token. All paths are listed at `/openapi.json`.",
+            },
+            Self::MethodNotAllowed => &Page {
+                name: "method-not-allowed",
+                status: 405,
+                title: "This path has other methods",
+                means: "The path is one of the API's, and is not called with this method.",
+                why: "Questions are GET, settings are PUT and DELETE, everything else is POST.",
+                todo: "Use one of the methods in the header `Allow`. All calls are listed at `/openapi.json`.",
             },
             Self::StaleEpoch => &Page {
                 name: "stale-epoch",

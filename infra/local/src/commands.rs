@@ -6,6 +6,7 @@ mod connections;
 mod dead_letters;
 mod demo;
 mod doctor;
+mod erase;
 mod operator;
 mod poison;
 mod private;
@@ -105,6 +106,8 @@ enum Command {
         #[command(flatten)]
         place: reach::PlaceArguments,
     },
+    /// Erases what a customer said, and who it was: shows what, asks, and does it.
+    Erase(erase::EraseArguments),
     /// Makes, lists and revokes tokens for the API.
     Token {
         #[command(subcommand)]
@@ -129,6 +132,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Apply(arguments)) => apply::run(arguments).await,
         Some(Command::Connections { place }) => connections::run(&place).await,
         Some(Command::DeadLetters { command, place }) => dead_letters::run(command, &place).await,
+        Some(Command::Erase(arguments)) => erase::run(arguments).await,
         Some(Command::Check { file, config }) => check::run(&config.unwrap_or(file)),
         Some(Command::Token { command, place }) => token::run(command, &place).await,
         Some(Command::Simulate(arguments)) => simulate::simulate(arguments).await,

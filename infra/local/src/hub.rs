@@ -105,6 +105,20 @@ impl std::fmt::Debug for LocalHub {
 }
 
 impl LocalHub {
+    /// The functions, called as API Gateway, the stream or a rule calls them.
+    #[must_use]
+    pub fn functions(&self) -> &Arc<dyn Functions> {
+        &self.functions
+    }
+
+    /// Every item of the table, as text: for tests of what is not there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn contents(&self) -> Result<Vec<String>, EngineError> {
+        self.engine.contents(TABLE).await
+    }
+
     /// Starts everything behind the front: table, stream, bus, schedule.
     ///
     /// # Errors

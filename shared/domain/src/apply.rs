@@ -137,7 +137,13 @@ pub fn apply(mut thread: Thread, place: Place, at: Timestamp, event: &Event) -> 
                 conversation.quiet_since = conversation.quiet_since.max(at);
             }
         }
-        Event::Failed { work, .. } | Event::Settled { work, .. } => settle(&mut thread, *work),
+        Event::Failed { work, .. } => settle(&mut thread, *work),
+        Event::Settled { work, .. } => {
+            settle(&mut thread, *work);
+            if thread.forgetting == Some(*work) {
+                thread.forgetting = None;
+            }
+        }
         Event::ControlFailed { work, .. } => {
             settle(&mut thread, *work);
             owe_again(&mut thread, at);
@@ -258,6 +264,11 @@ pub fn apply(mut thread: Thread, place: Place, at: Timestamp, event: &Event) -> 
         Event::TellSucceeded { through } => told_through(&mut thread, *through, at),
         Event::Erased => {
             thread.erased_at = Some(at);
+            thread.erased_by = place.0;
+            thread.forgetting = Some(place);
+            if let Some(conversation) = &mut thread.conversation {
+                conversation.survey_open = false;
+            }
             thread
                 .outbox
                 .retain(|work| matches!(work.kind, WorkKind::FreeSeat { .. }));

@@ -48,7 +48,7 @@ pub fn relied_on(armed: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> 
 /// first wake that finds it so writes the last checkpoint and arms nothing.
 #[must_use]
 pub fn at_rest(thread: &Thread) -> bool {
-    thread.open().is_none() && thread.outbox.is_empty()
+    thread.open().is_none() && thread.outbox.is_empty() && thread.forgetting.is_none()
 }
 
 /// Whether the thread's last armed entry stands for a watch until `grace` after its end:

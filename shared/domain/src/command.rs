@@ -90,8 +90,14 @@ pub enum Command {
         /// Who held it.
         holder: Holder,
     },
-    /// Erase the thread's content.
+    /// Erase the thread's content. Where nothing has come since the last erasure,
+    /// nothing happens.
     Erase,
+    /// What the erasure at this place left in the table is overwritten.
+    Forgotten {
+        /// The place of the event that erased the thread.
+        erasure: Place,
+    },
 }
 
 /// What every request of a party carries.

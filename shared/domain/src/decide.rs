@@ -71,9 +71,20 @@ pub fn decide(
             }
         }
         Command::Erase => {
-            draft.close(CloseReason::Erased, Actor::Operator, None);
-            draft.forget_work();
-            draft.emit(Event::Erased);
+            if thread.seq > 0 && !thread.is_erased() {
+                draft.close(CloseReason::Erased, Actor::Operator, None);
+                draft.forget_work();
+                draft.emit(Event::Erased);
+            }
+        }
+        Command::Forgotten { erasure } => {
+            // A later erasure has work of its own.
+            if thread.forgetting == Some(*erasure) {
+                draft.emit(Event::Settled {
+                    work: *erasure,
+                    detail: String::new(),
+                });
+            }
         }
     }
     Ok(draft.events)

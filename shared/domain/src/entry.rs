@@ -28,6 +28,16 @@ pub struct Entry {
     pub due: Option<Timestamp>,
 }
 
+impl Entry {
+    /// Whether its content was erased: every entry that is written has events. It keeps its place, its
+    /// command and its time, and must not be folded: what it said is in the checkpoint
+    /// above it.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.events.is_empty()
+    }
+}
+
 /// What an entry leaves to the stream's consumers; their filters read it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Leaves {

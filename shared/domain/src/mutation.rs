@@ -21,11 +21,13 @@ pub enum Mutation {
     LazyRearming,
     /// A checkpoint is written whatever stands there.
     CheckpointCondition,
+    /// What was written before an erasure is taken in when it comes again.
+    Tombstone,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::AppendCondition,
         Self::CommandId,
         Self::Deduplication,
@@ -34,6 +36,7 @@ impl Mutation {
         Self::ArmingInCommit,
         Self::LazyRearming,
         Self::CheckpointCondition,
+        Self::Tombstone,
     ];
 
     /// Whether this safeguard is gone, on this thread.

@@ -57,6 +57,13 @@ pub struct Thread {
     /// When its content was erased; what happened before is gone.
     #[serde(rename = "er", default, skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<Timestamp>,
+    /// The seq of the entry that erased it; 0 where none did.
+    #[serde(rename = "es", default, skip_serializing_if = "is_zero_seq")]
+    pub erased_by: u64,
+    /// The erasure whose traces in the table are still to be overwritten: the place of
+    /// its event.
+    #[serde(rename = "eg", default, skip_serializing_if = "Option::is_none")]
+    pub forgetting: Option<Place>,
     /// The platform ids seen last. Stored beside, in binary.
     #[serde(skip)]
     pub seen: SeenIds,
@@ -248,6 +255,16 @@ impl Thread {
         self.conversation
             .as_ref()
             .filter(|conversation| conversation.closed.is_none())
+    }
+
+    /// Whether its content was erased and no conversation has begun since.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        let begun = self
+            .conversation
+            .as_ref()
+            .map_or(0, |conversation| conversation.first_seq);
+        self.erased_by > 0 && begun <= self.erased_by
     }
 
     /// Who holds; nobody where nothing is open.

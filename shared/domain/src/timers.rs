@@ -96,7 +96,7 @@ fn agent_deadlines(
 
 /// When the thread must be looked at next, seen from `now`: its earliest deadline,
 /// the next attempt at its work (after the end of a claim that is live), the next
-/// telling, or the look that keeps its log covered.
+/// telling, what an erasure left to do, or the look that keeps its log covered.
 #[must_use]
 pub fn next_wake(thread: &Thread, policy: &Policy, now: Timestamp) -> Timestamp {
     next_timer(thread, policy)
@@ -113,15 +113,18 @@ pub(crate) fn next_attempt(thread: &Thread, now: Timestamp) -> Option<Timestamp>
     Some(head.not_before.unwrap_or(now).max(claimed.unwrap_or(now)))
 }
 
-/// The earliest deadline, or the next telling of the bot.
+/// The earliest deadline, the next telling of the bot, or what an erasure left to do.
 pub(crate) fn next_timer(thread: &Thread, policy: &Policy) -> Option<Timestamp> {
     let untold = thread
         .untold
         .filter(|_| thread.bot_holds() && thread.leaving().is_none())
         .map(|untold| untold.next);
+    // What an erasure left to be overwritten is due at once, until it is done.
+    let forgetting = thread.erased_at.filter(|_| thread.forgetting.is_some());
     deadlines(thread, policy)
         .into_iter()
         .map(|deadline| deadline.at)
         .chain(untold)
+        .chain(forgetting)
         .min()
 }

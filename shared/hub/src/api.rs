@@ -11,6 +11,7 @@ pub use requests::{Asked, ControlStatus, Delivery, MessageStatus, RequestMeta};
 
 use crate::core::{Core, RunError};
 use crate::deliver::Deliverer;
+use crate::inbound::CONVERSATION;
 use crate::settings::{Caller, Connection, Settings};
 use crate::source::{SourceError, TokenCache};
 use crate::store::records::Role;
@@ -105,6 +106,13 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether the conversation that was named has been erased.
+    fn named_is_erased(&self) -> bool {
+        self.conversation
+            .as_ref()
+            .is_some_and(|named| named.first_seq() <= self.loaded.thread.erased_by)
+    }
+
     /// Its connection.
     ///
     /// # Errors
@@ -204,13 +212,22 @@ impl Api {
         endpoints.dedup();
         for endpoint in endpoints {
             let digest =
-                crate::inbound::directory_digest(&self.core, endpoint, "conversation", name)
-                    .await?;
+                crate::inbound::directory_digest(&self.core, endpoint, CONVERSATION, name).await?;
             if let Some(listed) = self.core.store.listed(&digest).await? {
                 return self.target_thread(caller, &listed.thread, None).await;
             }
         }
         Err(ApiError::NotFound)
+    }
+
+    /// Erases a thread: the append, and what it leaves to do is the sweep's. `false` where
+    /// it was done before and nothing has come since.
+    ///
+    /// # Errors
+    /// [`ApiError::Unavailable`] when the table fails.
+    pub async fn erase(&self, target: Target) -> Result<bool, ApiError> {
+        let ran = self.core.append_erasure(target.loaded).await?;
+        Ok(ran.loaded.thread.forgetting.is_some())
     }
 
     /// The settings.

@@ -9,8 +9,8 @@ use crate::store::{Appended, Loaded, Mechanism, Store, StoreError};
 use baton_domain::decide::NEWS_REACHES_BACK;
 use baton_domain::time::{DAY, HOUR, MINUTE, SECOND};
 use baton_domain::{
-    Command, Entry, Event, Fingerprint, KeyUse, Mutation, Rejection, ThreadId, Timestamp, decide,
-    plan,
+    Command, Entry, Event, Fingerprint, KeyUse, Mutation, Policy, Rejection, ThreadId, Timestamp,
+    decide, plan,
 };
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ impl Core {
     }
 
     /// A thread as it was at the end of an earlier conversation of it; `None` where it
-    /// has no conversation that began at this entry. Its opening says all that a
+    /// has no conversation that began at this entry, or that was erased. Its opening says all that a
     /// conversation begins with, so that its own entries are enough.
     ///
     /// # Errors
@@ -103,6 +103,10 @@ impl Core {
             let mut folded = 0;
             past.tail.clear();
             for entry in of_it {
+                // Erased, or being erased just now.
+                if entry.is_blank() {
+                    return Ok(None);
+                }
                 past.push(entry);
                 folded += 1;
             }
@@ -127,8 +131,26 @@ impl Core {
     /// [`RunError::Store`] when the table fails or races are lost until the end.
     pub async fn run(
         &self,
-        mut loaded: Loaded,
+        loaded: Loaded,
         connection: &Connection,
+        command: Command,
+        give_up: Timestamp,
+    ) -> Result<Ran, RunError> {
+        let keep = connection.keep_messages;
+        self.run_by(loaded, &connection.policy, keep, command, give_up)
+            .await
+    }
+
+    /// Like [`Core::run`], for a thread whose connection need not be configured any more:
+    /// by this policy, its entries kept for `keep` milliseconds.
+    ///
+    /// # Errors
+    /// As [`Core::run`].
+    pub(crate) async fn run_by(
+        &self,
+        mut loaded: Loaded,
+        policy: &Policy,
+        keep: i64,
         mut command: Command,
         give_up: Timestamp,
     ) -> Result<Ran, RunError> {
@@ -137,7 +159,7 @@ impl Core {
         let mut lost = 0u32;
         loop {
             let now = self.clock.now();
-            let events = match decide(&loaded.thread, &command, &connection.policy, now) {
+            let events = match decide(&loaded.thread, &command, policy, now) {
                 Ok(events) => events,
                 Err(Rejection::EventsUnsure(unsure)) => {
                     self.look_up_events(&id, &mut command, &unsure).await?;
@@ -158,15 +180,8 @@ impl Core {
                 });
             }
             let due = loaded.armed_on_checkpoint();
-            let (entry, _) = plan(
-                &loaded.thread,
-                events,
-                command_id.clone(),
-                &connection.policy,
-                now,
-                due,
-            );
-            match self.append(&loaded, &entry, connection).await? {
+            let (entry, _) = plan(&loaded.thread, events, command_id.clone(), policy, now, due);
+            match self.append(&loaded, &entry, keep).await? {
                 Appended::Yes => {
                     if loaded.wants_checkpoint() {
                         loaded.folded = 0;
@@ -183,7 +198,7 @@ impl Core {
                     }
                     lost += 1;
                     look_again(&mut command);
-                    if lost == 1 {
+                    if lost == 1 && !standing.is_blank() {
                         loaded.push(*standing);
                     } else {
                         // Many are writing: a read is cheaper than the next refusal.
@@ -212,9 +227,9 @@ impl Core {
         &self,
         loaded: &Loaded,
         entry: &Entry,
-        connection: &Connection,
+        keep: i64,
     ) -> Result<Appended, StoreError> {
-        let expires = entry.at.plus(connection.keep_messages.max(8 * DAY));
+        let expires = entry.at.plus(keep.max(8 * DAY));
         let append = self.store.append(&loaded.id, entry, expires);
         if !loaded.wants_checkpoint() {
             return append.await;

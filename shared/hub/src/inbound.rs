@@ -196,6 +196,11 @@ fn unavailable(error: &StoreError) -> Intake {
     Intake::Unavailable
 }
 
+/// A name in the directory: the platform's id of the conversation. It leads to one thread.
+pub(crate) const CONVERSATION: &str = "conversation";
+/// A name in the directory: the platform's id of the customer. It leads to many threads.
+pub(crate) const CUSTOMER: &str = "customer";
+
 /// The key of a directory item: another name of a thread, within one endpoint.
 ///
 /// # Errors

@@ -8,6 +8,7 @@
 //! | [`core`](mod@core) | running a command against a thread |
 //! | [`api`] | what bots, desks and tools ask |
 //! | [`inbound`], [`poison`] | webhooks in; what of them could not be used |
+//! | [`erase`] | erasing a thread, and all that it left in the table |
 //! | [`stream`], [`relay`], [`telling`] | from the stream: tells bots, delivers |
 //! | [`publish`], [`facts`], [`bus`] | from the stream: the bus, rows, directory |
 //! | [`registration`] | the hub's webhook at the platform |
@@ -25,6 +26,7 @@ pub mod config;
 pub mod core;
 pub mod deliver;
 pub mod doctor;
+pub mod erase;
 pub mod facts;
 pub mod id_key;
 pub mod inbound;

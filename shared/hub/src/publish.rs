@@ -4,10 +4,10 @@
 use crate::bus::{Bus, BusEvent, DETAIL_LIMIT};
 use crate::core::{Core, RunError};
 use crate::facts::facts;
-use crate::inbound::directory_digest;
+use crate::inbound::{CONVERSATION, CUSTOMER, directory_digest};
 use crate::settings::{Connection, Settings};
 use crate::source::SourceError;
-use crate::store::directory::Listed;
+use crate::store::directory::{DIRECTORY_KEPT, Listed};
 use crate::store::rows::Row;
 use crate::store::{Loaded, StoreError};
 use crate::stream::{Appended, BatchAnswer, StreamBatch, by_thread, entries};
@@ -187,21 +187,21 @@ impl Publisher {
         identity: &Identity,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        if let Some(customer) = &identity.customer {
+            self.list_customer(thread, connection, customer, at).await?;
+        }
         let Some(conversation) = &identity.conversation else {
             return Ok(());
         };
-        let digest = directory_digest(
-            &self.core,
-            &connection.endpoint,
-            "conversation",
-            conversation,
-        )
-        .await?;
+        let digest =
+            directory_digest(&self.core, &connection.endpoint, CONVERSATION, conversation).await?;
         if let Some(before) = self.core.store.listed(&digest).await? {
-            if before.thread == *thread || before.at > at {
+            if before.at > at || (before.thread == *thread && !before.leaving) {
                 return Ok(());
             }
-            if let Some(connection) = settings.connections.get(&before.connection) {
+            if before.thread != *thread
+                && let Some(connection) = settings.connections.get(&before.connection)
+            {
                 let loaded = self.core.store.load(&before.thread).await?;
                 let give_up = self.core.clock.now().plus(10 * SECOND);
                 match self
@@ -218,10 +218,35 @@ impl Publisher {
             thread: thread.clone(),
             connection: connection.id.clone(),
             at,
+            leaving: false,
         };
         self.core
             .store
             .list_name(&digest, &listed)
+            .await
+            .map(|_| ())
+    }
+
+    /// Lists the thread under the name of its customer, for whoever asks that the customer
+    /// be erased, for as long as what was said is kept.
+    async fn list_customer(
+        &self,
+        thread: &ThreadId,
+        connection: &Connection,
+        customer: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let digest = directory_digest(&self.core, &connection.endpoint, CUSTOMER, customer).await?;
+        let listed = Listed {
+            thread: thread.clone(),
+            connection: connection.id.clone(),
+            at,
+            leaving: false,
+        };
+        let expires = at.plus(connection.keep_messages.max(DIRECTORY_KEPT));
+        self.core
+            .store
+            .list_thread(&digest, &listed, expires)
             .await
             .map(|_| ())
     }
@@ -304,9 +329,12 @@ fn open_claim(appended: &[Appended]) -> Option<Timestamp> {
     open
 }
 
-/// The row of a thread's present conversation.
+/// The row of a thread's present conversation; none of one that was erased.
 #[must_use]
 pub fn row_of(loaded: &Loaded) -> Option<Row> {
+    if loaded.thread.is_erased() {
+        return None;
+    }
     let conversation = loaded.thread.conversation.as_ref()?;
     let closing = conversation.closed.as_ref();
     Some(Row {

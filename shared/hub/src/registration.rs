@@ -99,7 +99,7 @@ pub fn organizations<'s>(settings: &'s Settings, endpoint: &str) -> Vec<&'s Conn
     let mut found: Vec<&Connection> = Vec::new();
     for connection in settings.connections.values() {
         let known = |other: &&Connection| other.base_url == connection.base_url;
-        if connection.endpoint == endpoint && !found.iter().any(|other| known(&other)) {
+        if connection.endpoint == endpoint && !found.iter().any(known) {
             found.push(connection);
         }
     }

@@ -19,7 +19,8 @@ pub const CACHED_FOR: i64 = 60 * SECOND;
 const REFRESH_AFTER: i64 = 45 * SECOND;
 /// The source is not asked more often than this, whatever is missing or failing.
 const ASKED_AT_MOST_EVERY: i64 = 5 * SECOND;
-/// Tokens that are unknown are remembered, too, but not without limit.
+/// Tokens that are unknown are remembered, too, but not without limit, and apart from
+/// those that are known: a flood of guesses must not make the hub forget its callers.
 const TOKENS_CACHED: usize = 1_000;
 
 /// Settings could not be loaded.
@@ -191,10 +192,44 @@ impl SettingsCache {
 
 /// Tokens, found by their hash, at most 60 s old.
 #[derive(Clone, Debug, Default)]
-pub struct TokenCache(Arc<Mutex<BTreeMap<String, Known>>>);
+pub struct TokenCache(Arc<Mutex<LookedUp>>);
 
-/// When a token was looked up, and who bears it.
-type Known = (Timestamp, Option<Caller>);
+/// Tokens by their hash: when they were looked up, and who bears them.
+#[derive(Debug, Default)]
+struct LookedUp {
+    known: BTreeMap<String, (Timestamp, Caller)>,
+    unknown: BTreeMap<String, Timestamp>,
+}
+
+impl LookedUp {
+    /// Who bears the token, as far as that was looked up not long ago.
+    fn held(&self, hash: &str, now: Timestamp) -> Option<Option<Caller>> {
+        let fresh = |at: &Timestamp| now.since(*at) < CACHED_FOR;
+        if let Some((_, caller)) = self.known.get(hash).filter(|(at, _)| fresh(at)) {
+            return Some(Some(caller.clone()));
+        }
+        self.unknown.get(hash).filter(|at| fresh(at)).map(|_| None)
+    }
+
+    fn note(&mut self, hash: String, now: Timestamp, found: Option<Caller>) {
+        self.known.remove(&hash);
+        self.unknown.remove(&hash);
+        match found {
+            Some(caller) => {
+                if self.known.len() >= TOKENS_CACHED {
+                    self.known.clear();
+                }
+                self.known.insert(hash, (now, caller));
+            }
+            None => {
+                if self.unknown.len() >= TOKENS_CACHED {
+                    self.unknown.clear();
+                }
+                self.unknown.insert(hash, now);
+            }
+        }
+    }
+}
 
 /// The hash under which a token is kept: hex of SHA-256. Tokens have 160 random
 /// bits, so neither salt nor stretching adds anything.
@@ -220,11 +255,10 @@ impl TokenCache {
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(&hash)
-            .cloned();
+            .held(&hash, now);
         let caller = match held {
-            Some((at, caller)) if now.since(at) < CACHED_FOR => caller,
-            _ => {
+            Some(caller) => caller,
+            None => {
                 let found = store.token(&hash).await?.map(|record| Caller {
                     role: record.role,
                     connections: record.connections,
@@ -232,11 +266,8 @@ impl TokenCache {
                     token_hash: hash.clone(),
                     expires: record.expires,
                 });
-                let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                if held.len() >= TOKENS_CACHED {
-                    held.clear();
-                }
-                held.insert(hash, (now, found.clone()));
+                let mut looked_up = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                looked_up.note(hash, now, found.clone());
                 found
             }
         };
@@ -277,6 +308,31 @@ mod tests {
             Timestamp(self.0.load(Ordering::SeqCst))
         }
         fn random(&self, _: &mut [u8]) {}
+    }
+
+    #[test]
+    fn a_flood_of_guesses_makes_nobody_forgotten() {
+        let caller = Caller {
+            role: crate::store::records::Role::Bot,
+            connections: None,
+            agent: None,
+            token_hash: "hash".to_owned(),
+            expires: None,
+        };
+        let mut looked_up = LookedUp::default();
+        let now = Timestamp(1_000);
+        looked_up.note("hash".to_owned(), now, Some(caller.clone()));
+        for guess in 0..5 * TOKENS_CACHED {
+            looked_up.note(format!("guess-{guess}"), now, None);
+        }
+        // bites: one map for both, cleared when it is full.
+        assert_eq!(looked_up.held("hash", now), Some(Some(caller)));
+        assert!(looked_up.unknown.len() <= TOKENS_CACHED);
+        let guess = format!("guess-{}", 5 * TOKENS_CACHED - 1);
+        assert_eq!(looked_up.held(&guess, now), Some(None));
+        assert_eq!(looked_up.held(&guess, now.plus(CACHED_FOR)), None);
+        looked_up.note("hash".to_owned(), now, None);
+        assert_eq!(looked_up.held("hash", now), Some(None), "it was removed");
     }
 
     #[tokio::test]

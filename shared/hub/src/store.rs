@@ -11,12 +11,13 @@
 //! | [`rows`] | conversation rows and the index of open ones |
 //! | [`checkups`] | when each connection is checked, and what was found last |
 //! | [`directory`] | other names of a thread |
+//! | `erasing` | overwriting what an erased thread left |
 //! | [`poison`] | webhooks that could not be used |
 //! | [`description`] | how the table is set up, for the operator |
 //! | [`records`] | idempotency keys, tokens |
 //! | [`settings`] | the settings document, its changes, webhooks as last seen |
 //! | `seats` | the seats of the hub's own agents |
-//! | `direct` | reading a thread, reading and putting items: without the SDK's layers |
+//! | `direct` | the requests to it, without the SDK's layers |
 //! | [`units`] | consumed capacity by mechanism |
 
 mod checkpoint;
@@ -26,6 +27,7 @@ pub mod description;
 mod direct;
 pub mod directory;
 pub mod due;
+mod erasing;
 mod error;
 pub mod item;
 pub mod log;
@@ -36,19 +38,20 @@ mod seats;
 pub mod settings;
 pub mod units;
 
+pub use direct::way::Endpoint;
+pub use erasing::BLANKS_KEPT;
 pub use error::StoreError;
 pub use log::{Appended, Loaded};
 pub use units::{Mechanism, Tally, Units};
 
 use aws_sdk_dynamodb::Client;
-use direct::shapes::{GetItem, Key, Operation, PutItem, Read, Text};
+use direct::shapes::{Answer, Read, Request};
 use direct::{Direct, Refusal};
 use item::Item;
 
 /// The table, with a count of what it costs.
 #[derive(Clone, Debug)]
 pub struct Store {
-    client: Client,
     direct: Direct,
     table: String,
     units: Units,
@@ -63,50 +66,58 @@ enum Written {
 }
 
 impl Store {
-    /// The table of this name through this client.
+    /// The table of this name, as this client would reach it.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self::by(Direct::by(client), table.into())
+    }
+
+    /// The table of this name, without a client of the SDK.
+    #[must_use]
+    pub fn at(endpoint: Endpoint, table: impl Into<String>) -> Self {
+        Self::by(Direct::by(endpoint), table.into())
+    }
+
+    fn by(direct: Direct, table: String) -> Self {
         Self {
-            client,
-            direct: Direct::default(),
-            table: table.into(),
+            direct,
+            table,
             units: Units::default(),
         }
     }
 
-    /// Asks the table directly.
-    async fn ask<Asked: Operation>(&self, asked: &Asked) -> Result<Asked::Answer, Refusal> {
-        self.direct.ask(&self.client, &self.table, asked).await
+    /// Asks the table on no condition, and counts.
+    async fn ask(&self, mechanism: Mechanism, request: &Request<'_>) -> Result<Answer, StoreError> {
+        let operation = request.operation;
+        let answer = self.direct.ask(request).await;
+        let answer = answer.map_err(|refusal| refusal.error(operation))?;
+        let consumed = answer.consumed_capacity.as_ref();
+        self.units.count(mechanism, operation.writes(), consumed);
+        Ok(answer)
     }
 
     /// Reads one item.
     async fn item(
         &self,
         mechanism: Mechanism,
-        (pk, sk): (&str, &str),
+        key: (&str, &str),
         consistent: bool,
     ) -> Result<Option<Item>, StoreError> {
-        let asked = GetItem {
-            table_name: &self.table,
-            key: Key {
-                pk: Text { text: pk },
-                sk: Text { text: sk },
-            },
-            consistent_read: consistent,
-            return_consumed_capacity: "TOTAL",
-        };
-        let got = self.ask(&asked).await?;
-        let capacity = got.consumed_capacity.as_ref();
-        self.units.count(mechanism, false, capacity);
+        let request = Request::get(&self.table, key).consistent(consistent);
+        let got = self.ask(mechanism, &request).await?;
         Ok(got.item.map(|Read(item)| item))
     }
 
-    /// Puts an item.
-    async fn put(&self, mechanism: Mechanism, put: PutItem<'_>) -> Result<Written, StoreError> {
-        match self.ask(&put).await {
+    /// Writes on a condition, and counts.
+    async fn write(
+        &self,
+        mechanism: Mechanism,
+        request: &Request<'_>,
+    ) -> Result<Written, StoreError> {
+        match self.direct.ask(request).await {
             Ok(done) => {
-                let capacity = done.consumed_capacity.as_ref();
-                self.units.count(mechanism, true, capacity);
+                let consumed = done.consumed_capacity.as_ref();
+                self.units.count(mechanism, true, consumed);
                 Ok(Written::Yes)
             }
             Err(Refusal::Condition(standing)) => {
@@ -115,6 +126,12 @@ impl Store {
             }
             Err(Refusal::Failed(error)) => Err(error),
         }
+    }
+
+    /// Like [`Store::write`], where what stands does not matter: whether it is done.
+    async fn done(&self, mechanism: Mechanism, request: &Request<'_>) -> Result<bool, StoreError> {
+        let written = self.write(mechanism, request).await?;
+        Ok(matches!(written, Written::Yes))
     }
 
     /// What the requests through this store have cost.

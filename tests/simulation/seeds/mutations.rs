@@ -82,6 +82,13 @@ fn arming_in_the_commit_is_missed() {
 }
 
 #[test]
+fn the_tombstone_is_missed() {
+    // Webhooks come late often: after the erasure of what they tell.
+    let late = Weather::only(&[(Fault::WebhookDelayed, 0.4), (Fault::WebhookRepeated, 0.2)]);
+    bites(Mutation::Tombstone, Some(&late), 40);
+}
+
+#[test]
 fn arming_again_is_missed() {
     bites(Mutation::LazyRearming, None, 40);
 }

@@ -304,11 +304,15 @@ impl Conversation {
             let name = "digest-of-the-conversation";
             assert!(store.listed(name).await.expect("the directory").is_none());
             let listed = Listed {
+                leaving: false,
                 thread: self.id.clone(),
                 connection: "shop-chat".to_owned(),
                 at: self.now,
             };
             assert!(store.list_name(name, &listed).await.expect("the directory"));
+            let (customer, until) = ("digest-of-the-customer", self.now.plus(90 * DAY));
+            let put = store.list_thread(customer, &listed, until).await;
+            assert!(put.expect("the directory"));
         }
         if last.iter().any(|entry| entry.leaves.row) {
             let loaded = store

@@ -2,7 +2,7 @@
 //! asked: in its private data folder. Whoever can open it may read the data file as well,
 //! so it asks for nothing more.
 
-use super::{connections, dead_letters, doctor, poison, settings, timeline, token};
+use super::{connections, dead_letters, doctor, erase, poison, settings, timeline, token};
 use crate::place::Operator;
 use axum::Router;
 use std::os::unix::fs::PermissionsExt;
@@ -20,6 +20,7 @@ pub(super) fn router(operator: Operator) -> Router {
         .merge(token::routes())
         .merge(timeline::routes())
         .merge(poison::routes())
+        .merge(erase::routes())
         .merge(settings::routes())
         .merge(connections::routes())
         .merge(dead_letters::routes())

@@ -15,6 +15,7 @@ use axum::body::Body;
 use axum::http::Request;
 use baton_hub::bus::Bus;
 use baton_hub::calls::Calls;
+use baton_hub::settings::Settings;
 use baton_hub::source::{SettingsCache, SettingsSource};
 use baton_hub::store::Store;
 use baton_hub::{Clock, Core};
@@ -89,6 +90,16 @@ enum Way {
 impl PlaceArguments {
     /// Reaches the hub. `makes_folder`: where there is no data folder one is made.
     pub(super) async fn reach(&self, makes_folder: bool) -> Result<Reached, String> {
+        self.reach_with(makes_folder, None).await
+    }
+
+    /// Reaches the hub. Where it is a data folder and settings are `given`, they count
+    /// instead of what was applied to it.
+    pub(super) async fn reach_with(
+        &self,
+        makes_folder: bool,
+        given: Option<Settings>,
+    ) -> Result<Reached, String> {
         crate::tls::install();
         let region = self.region.as_deref();
         if let Some(stack) = &self.stack {
@@ -120,12 +131,12 @@ impl PlaceArguments {
                 self.data.display()
             ));
         }
-        in_folder(&self.data).await
+        in_folder(&self.data, given).await
     }
 }
 
 /// The data folder of a hub that does not run.
-async fn in_folder(folder: &Path) -> Result<Reached, String> {
+async fn in_folder(folder: &Path, given: Option<Settings>) -> Result<Reached, String> {
     let engine = open_engine(Some(folder)).map_err(|error| error.to_string())?;
     let id_key = private::id_key(folder)?;
     let template = Template::builtin().map_err(|error| error.to_string())?;
@@ -135,7 +146,7 @@ async fn in_folder(folder: &Path) -> Result<Reached, String> {
         .map_err(|error| error.to_string())?;
     let store = Store::new(engine.client(), TABLE);
     let letters = DeadLetters::in_folder(folder).map_err(|error| error.to_string())?;
-    let settings = StoredSettings::new(None, store.clone(), SecretPlace::in_folder(folder));
+    let settings = StoredSettings::new(given, store.clone(), SecretPlace::in_folder(folder));
     let settings = Arc::new(settings);
     let source: Arc<dyn SettingsSource> = settings.clone();
     let core = Core {

@@ -263,7 +263,7 @@ fn base_url(host: &str, bound: SocketAddr) -> String {
 }
 
 /// The settings of a configuration file.
-fn from_file(path: &Path) -> Result<Settings, ServeError> {
+pub(super) fn from_file(path: &Path) -> Result<Settings, ServeError> {
     let checked = super::check::check_file(path).map_err(ServeError::Config)?;
     let toml = std::fs::read_to_string(path).unwrap_or_default();
     let file = path.display().to_string();

@@ -40,7 +40,7 @@ pub(super) async fn run(id: &str, place: &PlaceArguments) -> Result<(), String> 
 }
 
 /// The thread of an id, and where in it the conversation begins if it names one.
-fn named(id: &str) -> Result<(ThreadId, Option<u64>), String> {
+pub(super) fn named(id: &str) -> Result<(ThreadId, Option<u64>), String> {
     if let Ok(conversation) = ConversationId::parse(id) {
         let first = conversation.first_seq();
         return Ok((conversation.thread().clone(), Some(first)));

@@ -21,6 +21,7 @@
 //! write units of the item in place.
 
 mod connector;
+mod contents;
 mod faults;
 mod files;
 mod operation;

@@ -165,7 +165,8 @@ where
 }
 
 async fn read_secret(client: &Client, id: &str) -> Result<Held, SecretError> {
-    let got = match client.get_secret_value().secret_id(id).send().await {
+    let current = client.get_secret_value().secret_id(id);
+    let got = match current.version_stage("AWSCURRENT").send().await {
         Ok(got) => got,
         // A secret without any value yet.
         Err(error)

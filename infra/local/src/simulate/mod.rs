@@ -12,7 +12,7 @@
 //! - `sandbox` is a process, `wire` and `outside` are its ways out, `fleet` all of them;
 //! - `due` spares questions that nothing could answer otherwise;
 //! - `gateway`, `shards` and `ticks` call the functions;
-//! - `customers`, `bot` and `calls` are the parties;
+//! - `customers`, `bot`, `calls` and `eraser` are the parties;
 //! - `run` plays a seed, `oracle` judges it, `campaign` plays many.
 
 mod bot;
@@ -20,6 +20,7 @@ mod calls;
 mod campaign;
 mod customers;
 mod due;
+mod eraser;
 mod fleet;
 mod gateway;
 mod oracle;

@@ -3,6 +3,7 @@
 use super::bot::{SimulatedBot, TOKEN};
 use super::calls::{CallRecord, Client};
 use super::customers::{Customer, Operator, Spans, platform};
+use super::eraser::Eraser;
 use super::fleet::{Fleet, Parts};
 use super::gateway::{self, HUB};
 use super::oracle::{Evidence, Finding, Log, judge};
@@ -236,7 +237,19 @@ async fn play(
         }
         .live(),
     );
+    let eraser = tokio::spawn(
+        Eraser {
+            stage: stage.clone(),
+            gladly: gladly.clone(),
+            fleet: fleet.clone(),
+            token: OPERATOR_TOKEN,
+            id_key: id_key.clone(),
+            connection: CONNECTION,
+        }
+        .live(),
+    );
     while living.join_next().await.is_some() {}
+    let erasures = eraser.await.unwrap_or_default();
 
     stage.note("run", || {
         "the last customer has written; all faults end".to_owned()
@@ -263,6 +276,7 @@ async fn play(
         let day = day_of(baton_domain::Timestamp(day));
         rows.extend(store.rows_of_day(CONNECTION, &day).await?);
     }
+    let table = engine.contents(TABLE).await?;
     let evidence = Evidence {
         policy,
         spans,
@@ -274,6 +288,8 @@ async fn play(
         logs,
         rows,
         sweeps: fleet.sweeps(),
+        erasures,
+        table,
         stage: stage.clone(),
     };
     let copies = evidence.deliveries.iter().filter(|it| it.copy > 0).count();

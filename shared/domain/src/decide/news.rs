@@ -37,6 +37,12 @@ pub(super) fn decide(
     events: &[PlatformEvent],
     known_new: &[Fingerprint],
 ) -> Result<(), Rejection> {
+    // What was erased vanishes however late it comes again: before it is looked up in a
+    // log that has forgotten it, or found too old and kept to be looked at.
+    let events: Vec<&PlatformEvent> = events
+        .iter()
+        .filter(|event| !before_erasure(draft, event))
+        .collect();
     let unsure: Vec<Fingerprint> = events
         .iter()
         .filter(|event| !known_new.contains(&event.id))
@@ -48,7 +54,7 @@ pub(super) fn decide(
         return Err(Rejection::EventsUnsure(unsure));
     }
     let too_old = |event: &PlatformEvent| draft.now.since(event.at) > NEWS_REACHES_BACK;
-    if !events.is_empty() && events.iter().all(too_old) {
+    if !events.is_empty() && events.iter().all(|event| too_old(event)) {
         return Err(Rejection::TooOld);
     }
     // What is fresh is settled before anything is taken in: taking in forgets, and a
@@ -62,8 +68,8 @@ pub(super) fn decide(
                 .take(*index)
                 .any(|earlier| earlier.id == event.id)
         })
-        .map(|(_, event)| event)
-        .filter(|event| !too_old(event) && !was_seen(draft, event) && !before_erasure(draft, event))
+        .map(|(_, event)| *event)
+        .filter(|event| !too_old(event) && !was_seen(draft, event))
         .collect();
     let mut idle = Vec::new();
     for event in fresh {
@@ -104,10 +110,11 @@ fn was_seen(draft: &Draft<'_>, event: &PlatformEvent) -> bool {
 }
 
 fn before_erasure(draft: &Draft<'_>, event: &PlatformEvent) -> bool {
-    draft
+    let erased = draft
         .thread
         .erased_at
-        .is_some_and(|erased| event.at <= erased)
+        .is_some_and(|erased| event.at <= erased);
+    erased && !Mutation::Tombstone.is_on()
 }
 
 fn take_in(draft: &mut Draft<'_>, identity: Option<&Identity>, event: &PlatformEvent) {
@@ -170,7 +177,8 @@ fn take_in(draft: &mut Draft<'_>, identity: Option<&Identity>, event: &PlatformE
             let mut names = draft.thread.identity.clone();
             names.customer = customer.clone().or(names.customer);
             names.conversation = conversation.clone().or(names.conversation);
-            if names != draft.thread.identity && draft.thread.conversation.is_some() {
+            let nameless = draft.thread.conversation.is_none() || draft.thread.is_erased();
+            if names != draft.thread.identity && !nameless {
                 heard(draft, event);
                 draft.emit(Event::Renamed { identity: names });
             }
@@ -295,7 +303,9 @@ fn knows(draft: &Draft<'_>, holder: &Holder) -> bool {
 /// Sees to it that there is a conversation for a message written at `written`.
 fn make_room(draft: &mut Draft<'_>, identity: Option<&Identity>, written: Timestamp) {
     let primary = draft.policy.primary.clone();
-    match &draft.thread.conversation {
+    // What was erased does not go on.
+    let last = draft.thread.conversation.as_ref();
+    match last.filter(|_| !draft.thread.is_erased()) {
         Some(conversation) => match &conversation.closed {
             None => {
                 if conversation.holder == Holder::Nobody && primary != Holder::Nobody {

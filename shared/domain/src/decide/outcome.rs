@@ -121,7 +121,8 @@ fn gone(draft: &mut Draft<'_>, place: Place, result: &WorkResult) {
     else {
         return;
     };
-    if draft.thread.erased_at.is_some() {
+    // Of what was erased nothing is noted any more.
+    if place.0 <= draft.thread.erased_by {
         return;
     }
     if let Some(id) = platform_id

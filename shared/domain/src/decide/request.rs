@@ -26,6 +26,9 @@ pub(super) fn check(draft: &Draft<'_>, request: &Request) -> Result<(), Rejectio
     if stale && !Mutation::EpochCheck.is_on() {
         return Err(Rejection::StaleEpoch { holder, epoch });
     }
+    if draft.thread.is_erased() {
+        return Err(Rejection::Erased);
+    }
     if let Some(closing) = &conversation.closed {
         return Err(Rejection::Closed(closing.reason));
     }

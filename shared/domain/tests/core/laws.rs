@@ -20,6 +20,8 @@ const CHECKPOINT_BYTES: usize = 1_024;
 pub(crate) struct Laws {
     /// Work asked for, and whether it is settled and how.
     fates: BTreeMap<Place, Option<Fate>>,
+    /// The last erasure.
+    erasure: Option<Place>,
     /// Messages that left, by the platform's id.
     sent: BTreeSet<(Place, Option<String>)>,
     /// The seat of the hub's own desk that this thread occupies.
@@ -198,6 +200,13 @@ impl Laws {
                 } => {
                     self.fates.insert(place, None);
                 }
+                Event::Erased => {
+                    // A later erasure does an earlier one's work, too.
+                    self.fates
+                        .retain(|place, fate| fate.is_some() || Some(*place) != self.erasure);
+                    self.fates.insert(place, None);
+                    self.erasure = Some(place);
+                }
                 Event::Sent { work, id } => {
                     // bites: `gone` not looking whether the id was seen.
                     assert!(
@@ -246,6 +255,8 @@ impl Laws {
         let thread = &world.thread;
         assert_eq!(&self.folded, thread, "the log is the truth");
         let waiting: Vec<Place> = thread.outbox.iter().map(|work| work.place).collect();
+        // bites: `Settled` clearing whatever is being forgotten.
+        let forgetting = thread.forgetting;
         let unsettled: Vec<Place> = self
             .fates
             .iter()
@@ -253,7 +264,7 @@ impl Laws {
             .map(|(place, _)| *place)
             .collect();
         // bites: `Draft::begin` without `supersede`: the survey vanishes without a word.
-        let mut sorted = waiting.clone();
+        let mut sorted: Vec<Place> = waiting.iter().copied().chain(forgetting).collect();
         sorted.sort();
         assert_eq!(sorted, unsettled, "work waits until its fate is told");
         let seats =

@@ -329,8 +329,63 @@ fn an_erased_thread_keeps_no_names_and_takes_no_old_news() {
     world.sleep(SECOND);
     assert_eq!(
         names_of(&world.customer("good day")),
-        ["conversation.reopened", "message.received"]
+        ["conversation.opened", "message.received"],
+        "what was erased does not go on"
     );
+}
+
+#[test]
+fn what_an_erasure_leaves_to_do_is_due_until_it_is_done() {
+    let mut world = World::new(gladly());
+    world.customer("my secret");
+    world.sleep(MINUTE).run(&Command::Erase).unwrap();
+    let erasure = world.thread.forgetting.expect("its traces are there");
+    assert_eq!(erasure.0, world.thread.erased_by);
+    assert!(world.thread.is_erased());
+    assert!(!baton_domain::arming::at_rest(&world.thread));
+    let due = baton_domain::next_wake(&world.thread, &world.policy, world.now);
+    assert!(due <= world.now, "at once: {due:?}");
+    assert_eq!(
+        world.run(&Command::Erase).unwrap(),
+        [],
+        "there is nothing more to erase"
+    );
+    let other = baton_domain::Place(erasure.0, erasure.1 + 1);
+    assert_eq!(
+        world.run(&Command::Forgotten { erasure: other }).unwrap(),
+        []
+    );
+    world.run(&Command::Forgotten { erasure }).unwrap();
+    assert_eq!(world.thread.forgetting, None);
+    assert!(baton_domain::arming::at_rest(&world.thread));
+}
+
+#[test]
+fn what_was_erased_vanishes_even_where_it_would_be_too_old_or_looked_up() {
+    let mut world = World::new(gladly());
+    let late = world.event(message("late"));
+    for number in 0..30 {
+        world.sleep(SECOND).customer(&format!("message {number}"));
+    }
+    world.sleep(MINUTE).run(&Command::Erase).unwrap();
+    // Older than what the ring of ids remembers: the log, which is blank, is not asked.
+    assert_eq!(world.tell(vec![late.clone()]).unwrap(), []);
+    world.sleep(9 * baton_domain::time::DAY);
+    // Too old for the log; elsewhere that is kept to be looked at.
+    assert_eq!(world.tell(vec![late]).unwrap(), []);
+}
+
+#[test]
+fn an_erased_thread_takes_no_names() {
+    let mut world = World::new(gladly());
+    world.customer("hello");
+    world.sleep(MINUTE).run(&Command::Erase).unwrap();
+    world.sleep(MINUTE);
+    let renamed = world.event(News::Renamed {
+        customer: Some("another".to_owned()),
+        conversation: None,
+    });
+    assert_eq!(world.tell(vec![renamed]).unwrap(), []);
 }
 
 #[test]

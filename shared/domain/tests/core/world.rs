@@ -91,6 +91,10 @@ impl World {
 
     /// The sweep at `now`: wakes the thread, and arms it again for each row that is due.
     pub(crate) fn wake(&mut self, claim: bool) -> Vec<Event> {
+        if let Some(erasure) = self.thread.forgetting {
+            self.run(&Command::Forgotten { erasure })
+                .expect("it is never turned down");
+        }
         let claim_until = claim.then(|| self.now.plus(10 * SECOND));
         let events = self
             .run(&Command::Wake {

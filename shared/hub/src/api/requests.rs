@@ -333,6 +333,7 @@ impl OutboundApi {
         match rejection {
             Some(Rejection::Repeated(place)) => Ok((target.loaded, place, true)),
             Some(rejection) => Err(ApiError::Rejected(rejection)),
+            None if target.named_is_erased() => Err(ApiError::Rejected(Rejection::Erased)),
             None => Err(ApiError::Rejected(Rejection::Closed(
                 self.why_it_ended(&target).await?,
             ))),

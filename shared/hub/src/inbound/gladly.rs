@@ -1,6 +1,6 @@
 //! Gladly's webhook.
 
-use super::{Intake, Missed, Webhook, directory_digest, unavailable};
+use super::{CONVERSATION, Intake, Missed, Webhook, directory_digest, unavailable};
 use crate::core::{Core, RunError};
 use crate::settings::{Connection, Endpoint, Settings};
 use crate::store::StoreError;
@@ -187,7 +187,7 @@ impl Core {
         conversation: &str,
         event: PlatformEvent,
     ) -> Result<bool, RunError> {
-        let digest = directory_digest(self, endpoint, "conversation", conversation).await?;
+        let digest = directory_digest(self, endpoint, CONVERSATION, conversation).await?;
         let Some(listed) = self.store.listed(&digest).await? else {
             return Ok(false);
         };

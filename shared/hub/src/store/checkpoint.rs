@@ -4,10 +4,10 @@
 
 use super::Store;
 use super::codec::{CHECKPOINT_SK, SEQ, entry_sk, state_attributes};
+use super::direct::shapes::Request;
 use super::error::StoreError;
-use super::item::{DUE, DUE_SHARD, Item, PK, SCHEMA, SK, TTL, n, s, shard_of};
+use super::item::{DUE, DUE_SHARD, Item, SCHEMA, TTL, n, s, shard_of};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
 use baton_domain::{Mutation, Thread, ThreadId, Timestamp};
 
@@ -136,20 +136,18 @@ impl Store {
         names: Names,
         values: Item,
     ) -> Result<bool, StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(id.as_str()))
-            .key(SK, s(CHECKPOINT_SK))
-            .update_expression(expression)
-            .set_condition_expression(condition)
-            .set_expression_attribute_names(Some(names.into_iter().collect()))
-            .set_expression_attribute_values((!values.is_empty()).then_some(values))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        self.conditional(mechanism, updated.map(|done| done.consumed_capacity))
+        let key = (id.as_str(), CHECKPOINT_SK);
+        let mut request = Request::update(&self.table, key, expression);
+        if let Some(condition) = condition {
+            request = request.only_if(condition);
+        }
+        for (name, attribute) in names {
+            request = request.name(name, attribute);
+        }
+        for (name, value) in values {
+            request = request.value(name, value);
+        }
+        self.done(mechanism, &request).await
     }
 
     /// Takes the arming off an entry, if it is still what was read.
@@ -157,20 +155,12 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn disarm(&self, id: &ThreadId, seq: u64) -> Result<bool, StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(id.as_str()))
-            .key(SK, s(entry_sk(seq)))
-            .update_expression("REMOVE #due, #ds")
-            .condition_expression("attribute_exists(#due)")
-            .expression_attribute_names("#due", DUE)
-            .expression_attribute_names("#ds", DUE_SHARD)
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        self.conditional(Mechanism::Wake, updated.map(|done| done.consumed_capacity))
+        let sk = entry_sk(seq);
+        let request = Request::update(&self.table, (id.as_str(), &sk), "REMOVE #due, #ds")
+            .only_if("attribute_exists(#due)")
+            .name("#due", DUE)
+            .name("#ds", DUE_SHARD);
+        self.done(Mechanism::Wake, &request).await
     }
 }
 

@@ -2,11 +2,10 @@
 //! next: one item for each connection, found by the index `due`.
 
 use super::Store;
-use super::direct::shapes::PutItem;
+use super::direct::shapes::Request;
 use super::error::StoreError;
 use super::item::{DATA, DUE, DUE_SHARD, Item, PK, SK, n, number, s, shard_of, text};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::Timestamp;
 
 const PREFIX: &str = "check#";
@@ -40,8 +39,8 @@ impl Store {
             (SK.to_owned(), s(CHECKUP_SK)),
             (DATA.to_owned(), s("")),
         ]);
-        let put = PutItem::of(&self.table, &item).only_if("attribute_not_exists(pk)");
-        self.put(Mechanism::Checkup, put).await?;
+        let request = Request::put(&self.table, &item).only_if("attribute_not_exists(pk)");
+        self.done(Mechanism::Checkup, &request).await?;
         Ok(())
     }
 
@@ -101,28 +100,19 @@ impl Store {
         next: i64,
         data: Option<&str>,
     ) -> Result<bool, StoreError> {
-        let mut update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(format!("{PREFIX}{connection}")))
-            .key(SK, s(CHECKUP_SK))
-            .condition_expression("#due = :read")
-            .expression_attribute_names("#due", DUE)
-            .expression_attribute_values(":next", n(next))
-            .expression_attribute_values(":read", n(read))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes);
-        update = match data {
-            None => update.update_expression("SET #due = :next"),
-            Some(data) => update
-                .update_expression("SET #due = :next, #d = :d")
-                .expression_attribute_names("#d", DATA)
-                .expression_attribute_values(":d", s(data)),
+        let pk = format!("{PREFIX}{connection}");
+        let update = match data {
+            None => "SET #due = :next",
+            Some(_) => "SET #due = :next, #d = :d",
         };
-        let updated = update.send().await;
-        self.conditional(
-            Mechanism::Checkup,
-            updated.map(|done| done.consumed_capacity),
-        )
+        let mut request = Request::update(&self.table, (&pk, CHECKUP_SK), update)
+            .only_if("#due = :read")
+            .name("#due", DUE)
+            .value(":next", n(next))
+            .value(":read", n(read));
+        if let Some(data) = data {
+            request = request.name("#d", DATA).value(":d", s(data));
+        }
+        self.done(Mechanism::Checkup, &request).await
     }
 }

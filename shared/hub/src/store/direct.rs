@@ -1,29 +1,30 @@
-//! Reading a thread, and reading and putting single items, without the SDK's layers: as
-//! the SDK would do it, over the same connections, for a third of its processor time.
-//! Updates, deletions and lists go through the SDK.
+//! The requests to the table, without the SDK's layers: as the SDK would make them, over
+//! the same connections, for a third of its processor time.
 //!
 //! | module | subject |
 //! |---|---|
 //! | [`shapes`] | requests and answers |
+//! | `attributes` | the items in them |
 //! | `signer` | their signature |
 //! | `tries` | which failures are tried again |
-//! | `way` | where the table is, from the SDK's client |
+//! | [`way`] | where the table is and how it is asked, told or from the SDK's client |
 
+mod attributes;
 pub(super) mod shapes;
 mod signer;
 mod tries;
-mod way;
+pub(super) mod way;
 
 use super::error::StoreError;
 use super::item::Item;
-use aws_sdk_dynamodb::Client;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::{AggregatedBytes, ByteStream};
 use aws_smithy_types::date_time::Format;
-use shapes::{Operation, Refused};
+use serde::de::DeserializeOwned;
+use shapes::{Answer, Operation, Refused, Request};
 use signer::Signed;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,7 +32,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 use tries::Again;
-use way::Way;
+use way::{Guide, Way};
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 const USER_AGENT: &str = concat!("baton/", env!("CARGO_PKG_VERSION"));
@@ -49,8 +50,14 @@ const SKEWED: [&str; 5] = [
 const SKEW: Duration = Duration::from_secs(4 * 60);
 
 /// The direct way to the table. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Direct(Arc<OnceCell<Way>>);
+#[derive(Clone, Debug)]
+pub(super) struct Direct(Arc<Found>);
+
+#[derive(Debug)]
+struct Found {
+    guide: Box<dyn Guide>,
+    way: OnceCell<Way>,
+}
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -61,15 +68,14 @@ pub(super) enum Refusal {
     Failed(StoreError),
 }
 
-impl From<Refusal> for StoreError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Failed(error) => error,
-            Refusal::Condition(_) => Self::Failed {
-                operation: "PutItem",
-                code: CONDITION.to_owned(),
-                message: String::new(),
-            },
+impl Refusal {
+    /// What it is for who asked for this, on no condition.
+    pub(super) fn error(self, operation: Operation) -> StoreError {
+        match self {
+            Self::Failed(error) => error,
+            Self::Condition(_) => {
+                StoreError::failed(operation.name(), CONDITION.to_owned(), String::new())
+            }
         }
     }
 }
@@ -106,7 +112,7 @@ impl Failure {
 }
 
 /// A request, as all of its tries have it.
-struct Request {
+struct Written {
     target: &'static str,
     /// Tells DynamoDB which tries belong together.
     invocation: String,
@@ -114,38 +120,69 @@ struct Request {
 }
 
 impl Direct {
-    /// Asks the table, as this client would.
+    /// By whom the way is known.
+    pub(super) fn by(guide: impl Guide + 'static) -> Self {
+        Self(Arc::new(Found {
+            guide: Box::new(guide),
+            way: OnceCell::new(),
+        }))
+    }
+
+    /// Asks the table about items.
     ///
     /// # Errors
     /// When the condition does not hold, or no try succeeds in time.
-    pub(super) async fn ask<Asked: Operation>(
+    pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Answer, Refusal> {
+        let operation = request.operation;
+        let answer = self.send(operation, serde_json::to_vec(request)).await?;
+        read_as(operation, answer)
+    }
+
+    /// Sends a request's JSON, if it could be written.
+    ///
+    /// # Errors
+    /// When the condition does not hold, or no try succeeds in time.
+    pub(super) async fn send(
         &self,
-        client: &Client,
-        table: &str,
-        asked: &Asked,
-    ) -> Result<Asked::Answer, Refusal> {
-        let failed = |kind: &str| Failure::on_the_way(kind, None).refusal(Asked::NAME);
-        let way = self.0.get_or_try_init(|| Way::of(client, table));
+        operation: Operation,
+        json: serde_json::Result<Vec<u8>>,
+    ) -> Result<AggregatedBytes, Refusal> {
+        let failed = |kind| failed(operation, kind);
+        let way = self.0.way.get_or_try_init(|| self.0.guide.way());
         let way = way.await.map_err(Refusal::Failed)?;
-        let request = Request {
-            target: Asked::TARGET,
+        let written = Written {
+            target: operation.target(),
             invocation: format!("{:032x}", fastrand::u128(..)),
-            body: serde_json::to_vec(asked).map_err(|_| failed("construction"))?,
+            body: json.map_err(|_| failed("construction"))?,
         };
         let answer = match way.within {
-            None => way.tries(&request).await,
-            Some(within) => match timeout(within, way.tries(&request)).await {
+            None => way.tries(&written).await,
+            Some(within) => match timeout(within, way.tries(&written)).await {
                 Ok(answer) => answer,
                 Err(_) => return Err(failed("timeout")),
             },
         };
-        let answer = answer.map_err(|failure| failure.refusal(Asked::NAME))?;
-        serde_json::from_slice(&answer.into_bytes()).map_err(|_| failed("response"))
+        answer.map_err(|failure| failure.refusal(operation.name()))
     }
 }
 
+/// Reads an answer.
+///
+/// # Errors
+/// When it is something else.
+pub(super) fn read_as<T: DeserializeOwned>(
+    operation: Operation,
+    answer: AggregatedBytes,
+) -> Result<T, Refusal> {
+    serde_json::from_slice(&answer.into_bytes()).map_err(|_| failed(operation, "response"))
+}
+
+fn failed(operation: Operation, kind: &str) -> Refusal {
+    Failure::on_the_way(kind, None).refusal(operation.name())
+}
+
 impl Way {
-    async fn tries(&self, request: &Request) -> Result<AggregatedBytes, Failure> {
+    async fn tries(&self, request: &Written) -> Result<AggregatedBytes, Failure> {
         let mut number = 1;
         let mut cost = None;
         loop {
@@ -175,7 +212,7 @@ impl Way {
         }
     }
 
-    async fn attempt(&self, request: &Request, number: u32) -> Result<AggregatedBytes, Failure> {
+    async fn attempt(&self, request: &Written, number: u32) -> Result<AggregatedBytes, Failure> {
         let construction = |_| Failure::on_the_way("construction", None);
         let sent = self.time.now();
         let http = self.request(request, number, sent).await;
@@ -192,7 +229,7 @@ impl Way {
 
     async fn request(
         &self,
-        request: &Request,
+        request: &Written,
         number: u32,
         now: SystemTime,
     ) -> Result<HttpRequest, aws_smithy_runtime_api::box_error::BoxError> {

@@ -2,15 +2,13 @@
 //! themselves decide. And the lease by which sweeps take turns.
 
 use super::Store;
-use super::direct::shapes::PutItem;
+use super::direct::shapes::{Read, Request};
 use super::error::StoreError;
 use super::item::{
     DATA, DUE, DUE_INDEX, DUE_SHARD, Item, PK, SK, TTL, n, number, s, shard_of, text,
 };
 use super::log::ENTRY_LIMIT;
 use super::units::Mechanism;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
 use baton_domain::{ThreadId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -121,29 +119,20 @@ impl Store {
                 (SK.to_owned(), s(due.sk.clone())),
             ])
         });
-        let page = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(DUE_INDEX)
-            .key_condition_expression("#ds = :ds AND #due BETWEEN :from AND :until")
-            .expression_attribute_names("#ds", DUE_SHARD)
-            .expression_attribute_names("#due", DUE)
-            .expression_attribute_values(":ds", s(shard.to_string()))
-            .expression_attribute_values(":from", n(from))
-            .expression_attribute_values(":until", n(until))
+        let request = Request::query(&self.table, "#ds = :ds AND #due BETWEEN :from AND :until")
+            .index(DUE_INDEX)
+            .name("#ds", DUE_SHARD)
+            .name("#due", DUE)
+            .value(":ds", s(shard.to_string()))
+            .value(":from", n(from))
+            .value(":until", n(until))
             .limit(limit)
-            .set_exclusive_start_key(start)
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("Query", &error))?;
-        self.units
-            .count(Mechanism::DueIndex, false, page.consumed_capacity());
+            .after(start.as_ref());
+        let page = self.ask(Mechanism::DueIndex, &request).await?;
         Ok(page
-            .items()
+            .items
             .iter()
-            .filter_map(|item| {
+            .filter_map(|Read(item)| {
                 Some(Due {
                     at: number(item, DUE)?,
                     pk: text(item, PK)?.to_owned(),
@@ -177,8 +166,8 @@ impl Store {
             (DATA.to_owned(), s(data)),
             (TTL.to_owned(), n(next.plus(DAY).seconds_up())),
         ]);
-        let put = PutItem::of(&self.table, &item).only_if("attribute_not_exists(pk)");
-        self.put(Mechanism::Directory, put).await?;
+        let request = Request::put(&self.table, &item).only_if("attribute_not_exists(pk)");
+        self.done(Mechanism::Directory, &request).await?;
         Ok(())
     }
 
@@ -200,24 +189,13 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn put_off(&self, due: &Due, next: Timestamp) -> Result<bool, StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(due.pk.clone()))
-            .key(SK, s(due.sk.clone()))
-            .update_expression("SET #due = :next")
-            .condition_expression("#due = :read")
-            .expression_attribute_names("#due", DUE)
-            .expression_attribute_values(":next", n(next.seconds_up()))
-            .expression_attribute_values(":read", n(due.at))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        self.conditional(
-            Mechanism::Directory,
-            updated.map(|done| done.consumed_capacity),
-        )
+        let key = (&*due.pk, &*due.sk);
+        let request = Request::update(&self.table, key, "SET #due = :next")
+            .only_if("#due = :read")
+            .name("#due", DUE)
+            .value(":next", n(next.seconds_up()))
+            .value(":read", n(due.at));
+        self.done(Mechanism::Directory, &request).await
     }
 
     /// Removes a due item that is done with.
@@ -225,29 +203,11 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn remove_due(&self, due: &Due) -> Result<(), StoreError> {
-        let deleted = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(PK, s(due.pk.clone()))
-            .key(SK, s(due.sk.clone()))
-            .condition_expression("#due = :read")
-            .expression_attribute_names("#due", DUE)
-            .expression_attribute_values(":read", n(due.at))
-            .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
-            .send()
-            .await;
-        match deleted {
-            Ok(done) => self
-                .units
-                .count(Mechanism::Directory, true, done.consumed_capacity()),
-            Err(error) => match error.as_service_error() {
-                Some(service) if service.is_conditional_check_failed_exception() => {
-                    self.units.count_refused(Mechanism::Directory);
-                }
-                _ => return Err(StoreError::of("DeleteItem", &error)),
-            },
-        }
+        let request = Request::delete(&self.table, (&due.pk, &due.sk))
+            .only_if("#due = :read")
+            .name("#due", DUE)
+            .value(":read", n(due.at));
+        self.done(Mechanism::Directory, &request).await?;
         Ok(())
     }
 
@@ -258,22 +218,14 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn take_lease(&self, owner: &str, since: Timestamp) -> Result<bool, StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(LEASE_PK))
-            .key(SK, s(LEASE_SK))
-            .update_expression("SET #o = :owner, #a = :since")
-            .condition_expression("attribute_not_exists(#a) OR #a <= :since")
-            .expression_attribute_names("#o", "o")
-            .expression_attribute_names("#a", "a")
-            .expression_attribute_values(":owner", s(owner))
-            .expression_attribute_values(":since", n(since.0))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        self.conditional(Mechanism::Lease, updated.map(|done| done.consumed_capacity))
+        let key = (LEASE_PK, LEASE_SK);
+        let request = Request::update(&self.table, key, "SET #o = :owner, #a = :since")
+            .only_if("attribute_not_exists(#a) OR #a <= :since")
+            .name("#o", "o")
+            .name("#a", "a")
+            .value(":owner", s(owner))
+            .value(":since", n(since.0));
+        self.done(Mechanism::Lease, &request).await
     }
 
     /// Notes on the lease what its owner put on the bus: all that was due by the second
@@ -282,25 +234,17 @@ impl Store {
     /// # Errors
     /// When the table cannot be written. That another owns it is no error.
     pub async fn note_sliced(&self, owner: &str, sliced: Sliced) -> Result<(), StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(LEASE_PK))
-            .key(SK, s(LEASE_SK))
-            .update_expression("SET #b = :by, #u = :until")
-            .condition_expression("#o = :owner")
-            .expression_attribute_names("#o", "o")
-            .expression_attribute_names("#b", "b")
-            .expression_attribute_names("#u", "u")
-            .expression_attribute_values(":owner", s(owner))
-            .expression_attribute_values(":by", n(sliced.by))
-            .expression_attribute_values(":until", n(sliced.until.0))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        self.conditional(Mechanism::Lease, updated.map(|done| done.consumed_capacity))
-            .map(|_| ())
+        let key = (LEASE_PK, LEASE_SK);
+        let request = Request::update(&self.table, key, "SET #b = :by, #u = :until")
+            .only_if("#o = :owner")
+            .name("#o", "o")
+            .name("#b", "b")
+            .name("#u", "u")
+            .value(":owner", s(owner))
+            .value(":by", n(sliced.by))
+            .value(":until", n(sliced.until.0));
+        self.done(Mechanism::Lease, &request).await?;
+        Ok(())
     }
 
     /// Who holds the sweep's lease.
@@ -321,30 +265,6 @@ impl Store {
                 }),
             })
         }))
-    }
-
-    /// Counts a conditional update; a refused condition is `false`.
-    pub(super) fn conditional<R>(
-        &self,
-        mechanism: Mechanism,
-        result: Result<
-            Option<aws_sdk_dynamodb::types::ConsumedCapacity>,
-            aws_sdk_dynamodb::error::SdkError<UpdateItemError, R>,
-        >,
-    ) -> Result<bool, StoreError> {
-        match result {
-            Ok(capacity) => {
-                self.units.count(mechanism, true, capacity.as_ref());
-                Ok(true)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
-                    self.units.count_refused(mechanism);
-                    Ok(false)
-                }
-                _ => Err(StoreError::of("UpdateItem", &error)),
-            },
-        }
     }
 }
 

@@ -3,16 +3,17 @@
 use super::codec::{
     CHECKPOINT_SK, Checkpoint, ENTRY_PREFIX, entry_item, entry_sk, read_checkpoint, read_entry,
 };
-use super::direct::shapes::{Attributes, Partition, PutItem, Query, Read, Text};
+use super::direct::shapes::{Read, Request};
 use super::error::StoreError;
 use super::item::{SK, s, text};
 use super::units::Mechanism;
 use super::{Store, Written};
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::{Entry, Mutation, SCHEMA as CURRENT, Thread, ThreadId, Timestamp, apply_entry};
 
 /// The checkpoint and up to 8 entries: what one Query reads first.
 const FIRST_PAGE: i32 = 9;
+/// How often a thread is read whose log seems to have a hole.
+const READ_TRIES: u32 = 3;
 /// Who read more tail entries than this writes a checkpoint.
 pub const TAIL_LIMIT: usize = 7;
 /// An entry above this many bytes of events is not written: DynamoDB takes items
@@ -60,9 +61,10 @@ impl Loaded {
             .map(|seconds| Timestamp(seconds * 1_000))
     }
 
-    /// Folds in an entry that was appended after this was read.
+    /// Folds in an entry that was appended after this was read. One that was erased
+    /// says nothing any more: the thread must be read again.
     pub fn push(&mut self, entry: Entry) {
-        if entry.seq == self.thread.seq + 1 {
+        if entry.seq == self.thread.seq + 1 && !entry.is_blank() {
             self.thread = apply_entry(std::mem::take(&mut self.thread), &entry);
             self.tail.push(entry);
             self.folded += 1;
@@ -92,6 +94,14 @@ impl Store {
     /// # Errors
     /// When the table cannot be read.
     pub async fn load(&self, id: &ThreadId) -> Result<Loaded, StoreError> {
+        // Where a long tail is read in pages, an erasure may overwrite what the next page
+        // shows. By then its checkpoint stands above all of that.
+        for _ in 1..READ_TRIES {
+            match self.read(id, true).await {
+                Err(StoreError::Gap { .. }) => {}
+                read => return read,
+            }
+        }
         self.read(id, true).await
     }
 
@@ -105,7 +115,7 @@ impl Store {
         match self.read(id, false).await {
             Ok(loaded) if loaded.thread.seq >= seq => Ok(loaded),
             // A replica may show the pages of a long tail at different moments.
-            Ok(_) | Err(StoreError::Gap { .. }) => self.read(id, true).await,
+            Ok(_) | Err(StoreError::Gap { .. }) => self.load(id).await,
             Err(error) => Err(error),
         }
     }
@@ -116,22 +126,14 @@ impl Store {
         let mut newest_first: Vec<Entry> = Vec::new();
         let mut start = None;
         loop {
-            let page = self
-                .ask(&Query {
-                    table_name: &self.table,
-                    key_condition_expression: "pk = :pk",
-                    expression_attribute_values: Partition {
-                        pk: Text { text: id.as_str() },
-                    },
-                    scan_index_forward: false,
-                    consistent_read: consistent,
-                    limit: if start.is_none() { FIRST_PAGE } else { 50 },
-                    exclusive_start_key: start.as_ref().map(Attributes),
-                    return_consumed_capacity: "TOTAL",
-                })
-                .await?;
-            let capacity = page.consumed_capacity.as_ref();
-            self.units.count(Mechanism::Load, false, capacity);
+            let limit = if start.is_none() { FIRST_PAGE } else { 50 };
+            let request = Request::query(&self.table, "pk = :pk")
+                .value(":pk", s(id.as_str()))
+                .backwards()
+                .consistent(consistent)
+                .limit(limit)
+                .after(start.as_ref());
+            let page = self.ask(Mechanism::Load, &request).await?;
             for Read(item) in &page.items {
                 match text(item, SK) {
                     Some(CHECKPOINT_SK) => checkpoint = read_checkpoint(item),
@@ -169,11 +171,11 @@ impl Store {
         if size > ENTRY_LIMIT {
             return Err(StoreError::TooLarge(size));
         }
-        let mut put = PutItem::of(&self.table, &item).showing_what_stands();
+        let mut request = Request::put(&self.table, &item).showing_what_stands();
         if !Mutation::AppendCondition.is_on() {
-            put = put.only_if("attribute_not_exists(pk)");
+            request = request.only_if("attribute_not_exists(pk)");
         }
-        let refused = match self.put(Mechanism::Append, put).await? {
+        let refused = match self.write(Mechanism::Append, &request).await? {
             Written::Yes => return Ok(Appended::Yes),
             Written::Refused(standing) => standing,
         };
@@ -220,26 +222,18 @@ impl Store {
             return Ok(entries);
         }
         loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-                .expression_attribute_values(":pk", s(id.as_str()))
-                .expression_attribute_values(":from", s(entry_sk(from)))
-                .expression_attribute_values(":to", s(entry_sk(9_999_999_999)))
-                .consistent_read(true)
+            let request = Request::query(&self.table, "pk = :pk AND sk BETWEEN :from AND :to")
+                .value(":pk", s(id.as_str()))
+                .value(":from", s(entry_sk(from)))
+                .value(":to", s(entry_sk(9_999_999_999)))
+                .consistent(true)
                 .limit(i32::try_from(limit - entries.len()).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(start)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| StoreError::of("Query", &error))?;
-            self.units.count(mechanism, false, page.consumed_capacity());
-            for item in page.items() {
+                .after(start.as_ref());
+            let page = self.ask(mechanism, &request).await?;
+            for Read(item) in &page.items {
                 entries.push(read_entry(item)?);
             }
-            start = page.last_evaluated_key().cloned();
+            start = page.last_evaluated_key.map(|Read(key)| key);
             if start.is_none() || entries.len() >= limit {
                 return Ok(entries);
             }
@@ -259,24 +253,15 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut start = None;
         loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                .expression_attribute_values(":pk", s(id.as_str()))
-                .expression_attribute_values(":prefix", s(ENTRY_PREFIX))
-                .scan_index_forward(false)
-                .consistent_read(true)
+            let request = Request::query(&self.table, "pk = :pk AND begins_with(sk, :prefix)")
+                .value(":pk", s(id.as_str()))
+                .value(":prefix", s(ENTRY_PREFIX))
+                .backwards()
+                .consistent(true)
                 .limit(50)
-                .set_exclusive_start_key(start)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| StoreError::of("Query", &error))?;
-            self.units
-                .count(Mechanism::LogSearch, false, page.consumed_capacity());
-            for item in page.items() {
+                .after(start.as_ref());
+            let page = self.ask(Mechanism::LogSearch, &request).await?;
+            for Read(item) in &page.items {
                 let entry = read_entry(item)?;
                 if found(&entry) {
                     return Ok(true);
@@ -285,7 +270,7 @@ impl Store {
                     return Ok(false);
                 }
             }
-            start = page.last_evaluated_key().cloned();
+            start = page.last_evaluated_key.map(|Read(key)| key);
             if start.is_none() {
                 return Ok(false);
             }
@@ -294,13 +279,13 @@ impl Store {
 }
 
 /// # Errors
-/// When entries are missing between the checkpoint and the end of the log: deciding
-/// on such a state could append in the wrong place.
+/// When entries are missing, or were erased, between the checkpoint and the end of the
+/// log: deciding on such a state could append in the wrong place.
 fn fold(id: &ThreadId, checkpoint: Checkpoint, tail: Vec<Entry>) -> Result<Loaded, StoreError> {
     let mut thread = checkpoint.state.unwrap_or_default();
     let mut folded = 0;
     for entry in &tail {
-        if entry.seq == thread.seq + 1 {
+        if entry.seq == thread.seq + 1 && !entry.is_blank() {
             thread = apply_entry(thread, entry);
             folded += 1;
         }

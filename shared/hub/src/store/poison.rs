@@ -5,13 +5,11 @@
 //! costs a write unit per started KB.
 
 use super::Store;
-use super::direct::shapes::PutItem;
+use super::direct::shapes::{Read, Request};
 use super::error::StoreError;
 use super::item::{Item, PK, SHARDS, SK, TTL, b, bytes, n, number, s, shard_of, text};
 use super::rows::day_of;
 use super::units::Mechanism;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::Timestamp;
 use baton_domain::time::DAY;
 use std::fmt;
@@ -133,8 +131,8 @@ impl Store {
             (LENGTH.to_owned(), n(poison.length)),
             (TTL.to_owned(), n(poison.at.plus(POISON_KEPT).seconds_up())),
         ]);
-        let put = PutItem::of(&self.table, &item);
-        self.put(Mechanism::Poison, put).await?;
+        let request = Request::put(&self.table, &item);
+        self.ask(Mechanism::Poison, &request).await?;
         Ok(id)
     }
 
@@ -150,27 +148,18 @@ impl Store {
             let partition = partition(&day, &shard.to_string());
             let mut start = None;
             loop {
-                let page = self
-                    .client
-                    .query()
-                    .table_name(&self.table)
-                    .key_condition_expression("pk = :pk")
-                    .expression_attribute_values(":pk", s(&partition))
-                    .projection_expression("#s, #e, #p, #n, #r")
-                    .expression_attribute_names("#s", SK)
-                    .expression_attribute_names("#e", ENDPOINT)
-                    .expression_attribute_names("#p", PROBLEM)
-                    .expression_attribute_names("#n", LENGTH)
-                    .expression_attribute_names("#r", REPLAYS)
-                    .set_exclusive_start_key(start)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                    .send()
-                    .await
-                    .map_err(|error| StoreError::of("Query", &error))?;
-                self.units
-                    .count(Mechanism::Poison, false, page.consumed_capacity());
-                found.extend(page.items().iter().filter_map(note));
-                start = page.last_evaluated_key().cloned();
+                let request = Request::query(&self.table, "pk = :pk")
+                    .value(":pk", s(&partition))
+                    .only("#s, #e, #p, #n, #r")
+                    .name("#s", SK)
+                    .name("#e", ENDPOINT)
+                    .name("#p", PROBLEM)
+                    .name("#n", LENGTH)
+                    .name("#r", REPLAYS)
+                    .after(start.as_ref());
+                let page = self.ask(Mechanism::Poison, &request).await?;
+                found.extend(page.items.iter().filter_map(|Read(item)| note(item)));
+                start = page.last_evaluated_key.map(|Read(key)| key);
                 if start.is_none() {
                     break;
                 }
@@ -178,6 +167,42 @@ impl Store {
         }
         found.sort_by(|one: &PoisonNote, other| one.id.cmp(&other.id));
         Ok(found)
+    }
+
+    /// Removes the records of the day of this moment (UTC) whose body, as far as it was
+    /// kept, `is` of the one that is looked for. Returns how many.
+    ///
+    /// # Errors
+    /// When the table cannot be read or written.
+    pub(crate) async fn remove_poison_of(
+        &self,
+        at: Timestamp,
+        is: impl Fn(&[u8]) -> bool,
+    ) -> Result<usize, StoreError> {
+        let day = day_of(at);
+        let mut removed = 0;
+        for shard in 0..SHARDS {
+            let mut start = None;
+            loop {
+                let request = Request::query(&self.table, "pk = :pk")
+                    .value(":pk", s(partition(&day, &shard.to_string())))
+                    .after(start.as_ref());
+                let page = self.ask(Mechanism::Erase, &request).await?;
+                for Read(item) in &page.items {
+                    if bytes(item, BODY).is_some_and(&is)
+                        && let Some(id) = text(item, SK).and_then(PoisonId::of_sk)
+                    {
+                        self.remove_poison(&id).await?;
+                        removed += 1;
+                    }
+                }
+                start = page.last_evaluated_key.map(|Read(key)| key);
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(removed)
     }
 
     /// One record, if it is there.
@@ -204,35 +229,15 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn note_poison(&self, id: &PoisonId, problem: &str) -> Result<(), StoreError> {
-        let noted = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(id.pk()))
-            .key(SK, s(id.sk()))
-            .update_expression("SET #p = :p ADD #r :one")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#p", PROBLEM)
-            .expression_attribute_names("#r", REPLAYS)
-            .expression_attribute_values(":p", s(problem))
-            .expression_attribute_values(":one", n(1))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        match noted {
-            Ok(done) => {
-                self.units
-                    .count(Mechanism::Poison, true, done.consumed_capacity());
-                Ok(())
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
-                    self.units.count_refused(Mechanism::Poison);
-                    Ok(())
-                }
-                _ => Err(StoreError::of("UpdateItem", &error)),
-            },
-        }
+        let (pk, sk) = (id.pk(), id.sk());
+        let request = Request::update(&self.table, (&pk, &sk), "SET #p = :p ADD #r :one")
+            .only_if("attribute_exists(pk)")
+            .name("#p", PROBLEM)
+            .name("#r", REPLAYS)
+            .value(":p", s(problem))
+            .value(":one", n(1));
+        self.done(Mechanism::Poison, &request).await?;
+        Ok(())
     }
 
     /// Removes a record.
@@ -240,18 +245,9 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn remove_poison(&self, id: &PoisonId) -> Result<(), StoreError> {
-        let removed = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(PK, s(id.pk()))
-            .key(SK, s(id.sk()))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("DeleteItem", &error))?;
-        self.units
-            .count(Mechanism::Poison, true, removed.consumed_capacity());
+        let (pk, sk) = (id.pk(), id.sk());
+        let request = Request::delete(&self.table, (&pk, &sk));
+        self.ask(Mechanism::Poison, &request).await?;
         Ok(())
     }
 }

@@ -1,12 +1,11 @@
 //! Single items: tokens, and idempotency keys of calls that are not about an existing
 //! thread.
 
-use super::direct::shapes::PutItem;
+use super::direct::shapes::{Read, Request};
 use super::error::StoreError;
 use super::item::{DATA, Item, PK, SK, TTL, n, s, text};
 use super::units::Mechanism;
 use super::{Store, Written};
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
 use baton_domain::{Fingerprint, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -57,7 +56,7 @@ pub enum KeyClaim {
     OtherBody,
 }
 
-const KEY_SK: &str = "key";
+pub(super) const KEY_SK: &str = "key";
 const TOKENS_PK: &str = "tokens";
 
 impl Store {
@@ -89,25 +88,16 @@ impl Store {
         let mut found = Vec::new();
         let mut start = None;
         loop {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(TOKENS_PK))
-                .set_exclusive_start_key(start)
-                .consistent_read(true)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| StoreError::of("Query", &error))?;
-            self.units
-                .count(Mechanism::Settings, false, page.consumed_capacity());
-            found.extend(page.items().iter().filter_map(|item| {
+            let request = Request::query(&self.table, "pk = :pk")
+                .value(":pk", s(TOKENS_PK))
+                .consistent(true)
+                .after(start.as_ref());
+            let page = self.ask(Mechanism::Settings, &request).await?;
+            found.extend(page.items.iter().filter_map(|Read(item)| {
                 let record = serde_json::from_str(text(item, DATA)?).ok()?;
                 Some((text(item, SK)?.to_owned(), record))
             }));
-            start = page.last_evaluated_key().cloned();
+            start = page.last_evaluated_key.map(|Read(key)| key);
             if start.is_none() {
                 return Ok(found);
             }
@@ -120,18 +110,8 @@ impl Store {
     /// # Errors
     /// When the table cannot be written.
     pub async fn remove_token(&self, hash: &str) -> Result<(), StoreError> {
-        let removed = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key(PK, s(TOKENS_PK))
-            .key(SK, s(hash))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("DeleteItem", &error))?;
-        self.units
-            .count(Mechanism::Settings, true, removed.consumed_capacity());
+        let request = Request::delete(&self.table, (TOKENS_PK, hash));
+        self.ask(Mechanism::Settings, &request).await?;
         Ok(())
     }
 
@@ -151,8 +131,8 @@ impl Store {
             (SK.to_owned(), s(sk)),
             (DATA.to_owned(), s(data)),
         ]);
-        let put = PutItem::of(&self.table, &item);
-        self.put(Mechanism::Settings, put).await?;
+        let request = Request::put(&self.table, &item);
+        self.ask(Mechanism::Settings, &request).await?;
         Ok(())
     }
 
@@ -177,12 +157,12 @@ impl Store {
             (TTL.to_owned(), n(now.plus(KEY_KEPT).seconds_up())),
         ]);
         // Expiry is a matter of the clock, not of when the item is collected.
-        let expired = (":expired", n(now.plus(-KEY_KEPT).0));
-        let put = PutItem::of(&self.table, &item)
+        let request = Request::put(&self.table, &item)
             .only_if("attribute_not_exists(pk) OR #a <= :expired")
-            .naming(("#a", "a"), expired)
+            .name("#a", "a")
+            .value(":expired", n(now.plus(-KEY_KEPT).0))
             .showing_what_stands();
-        let refused = match self.put(Mechanism::Key, put).await? {
+        let refused = match self.write(Mechanism::Key, &request).await? {
             Written::Yes => return Ok(KeyClaim::New),
             Written::Refused(standing) => standing,
         };
@@ -205,6 +185,6 @@ impl Store {
     }
 }
 
-fn key_pk(key: Fingerprint) -> String {
+pub(super) fn key_pk(key: Fingerprint) -> String {
     format!("key#{}", String::from(key))
 }

@@ -1,12 +1,11 @@
 //! Reading across threads: one row per conversation, kept by `publish`, and the
 //! sparse index of those that are open. Never a Scan.
 
-use super::direct::shapes::PutItem;
+use super::Store;
+use super::direct::shapes::{Answer, Read, Request};
 use super::error::StoreError;
 use super::item::{DATA, Item, OPEN, OPEN_INDEX, OPEN_SINCE, PK, SHARDS, SK, TTL, n, s, text};
 use super::units::Mechanism;
-use super::{Store, Written};
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::time::DAY;
 use baton_domain::{CloseReason, ConversationId, Holder, HolderKind, Ledger, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -68,7 +67,7 @@ fn civil(days: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-fn row_pk(connection: &str, day: &str, shard: u32) -> String {
+pub(super) fn row_pk(connection: &str, day: &str, shard: u32) -> String {
     format!("row#{connection}#{day}#{shard}")
 }
 
@@ -77,7 +76,7 @@ fn open_pk(connection: &str, kind: HolderKind, shard: u32) -> String {
 }
 
 /// Sorts conversations by a moment: their opening, or since when they are held so.
-fn moment_sk(at: Timestamp, conversation: &str) -> String {
+pub(super) fn moment_sk(at: Timestamp, conversation: &str) -> String {
     format!("{:014}#{conversation}", at.0.max(0))
 }
 
@@ -115,11 +114,11 @@ impl Store {
             item.insert(OPEN.to_owned(), s(open));
             item.insert(OPEN_SINCE.to_owned(), s(moment_sk(row.since, &id)));
         }
-        let put = PutItem::of(&self.table, &item)
+        let request = Request::put(&self.table, &item)
             .only_if("attribute_not_exists(pk) OR #s < :s")
-            .naming(("#s", "s"), (":s", n(row.seq)));
-        let written = self.put(Mechanism::Row, put).await?;
-        Ok(matches!(written, Written::Yes))
+            .name("#s", "s")
+            .value(":s", n(row.seq));
+        self.done(Mechanism::Row, &request).await
     }
 
     /// A conversation's row, as it was some milliseconds ago.
@@ -156,24 +155,15 @@ impl Store {
                 || "0".to_owned(),
                 |after| moment_sk(after.at, &after.conversation),
             );
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .index_name(OPEN_INDEX)
-                .key_condition_expression("#op = :op AND #os > :from")
-                .expression_attribute_names("#op", OPEN)
-                .expression_attribute_names("#os", OPEN_SINCE)
-                .expression_attribute_values(":op", s(open_pk(connection, kind, shard)))
-                .expression_attribute_values(":from", s(from))
-                .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| StoreError::of("Query", &error))?;
-            self.units
-                .count(Mechanism::Read, false, page.consumed_capacity());
-            rows.extend(page.items().iter().filter_map(read_row));
+            let request = Request::query(&self.table, "#op = :op AND #os > :from")
+                .index(OPEN_INDEX)
+                .name("#op", OPEN)
+                .name("#os", OPEN_SINCE)
+                .value(":op", s(open_pk(connection, kind, shard)))
+                .value(":from", s(from))
+                .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX));
+            let page = self.ask(Mechanism::Read, &request).await?;
+            rows.extend(read_rows(&page));
         }
         rows.sort_by(|a, b| {
             (a.since, a.conversation.to_string()).cmp(&(b.since, b.conversation.to_string()))
@@ -192,21 +182,12 @@ impl Store {
         for shard in 0..SHARDS {
             let mut start = None;
             loop {
-                let page = self
-                    .client
-                    .query()
-                    .table_name(&self.table)
-                    .key_condition_expression("pk = :pk")
-                    .expression_attribute_values(":pk", s(row_pk(connection, day, shard)))
-                    .set_exclusive_start_key(start)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                    .send()
-                    .await
-                    .map_err(|error| StoreError::of("Query", &error))?;
-                self.units
-                    .count(Mechanism::Read, false, page.consumed_capacity());
-                rows.extend(page.items().iter().filter_map(read_row));
-                start = page.last_evaluated_key().cloned();
+                let request = Request::query(&self.table, "pk = :pk")
+                    .value(":pk", s(row_pk(connection, day, shard)))
+                    .after(start.as_ref());
+                let page = self.ask(Mechanism::Read, &request).await?;
+                rows.extend(read_rows(&page));
+                start = page.last_evaluated_key.map(|Read(key)| key);
                 if start.is_none() {
                     break;
                 }
@@ -234,21 +215,12 @@ impl Store {
         );
         let mut rows = Vec::new();
         for shard in 0..SHARDS {
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk AND sk > :from")
-                .expression_attribute_values(":pk", s(row_pk(connection, day, shard)))
-                .expression_attribute_values(":from", s(from.clone()))
-                .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| StoreError::of("Query", &error))?;
-            self.units
-                .count(Mechanism::Read, false, page.consumed_capacity());
-            rows.extend(page.items().iter().filter_map(read_row));
+            let request = Request::query(&self.table, "pk = :pk AND sk > :from")
+                .value(":pk", s(row_pk(connection, day, shard)))
+                .value(":from", s(from.clone()))
+                .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX));
+            let page = self.ask(Mechanism::Read, &request).await?;
+            rows.extend(read_rows(&page));
         }
         sort_by_opening(&mut rows);
         rows.truncate(limit);
@@ -260,6 +232,10 @@ fn sort_by_opening(rows: &mut [Row]) {
     rows.sort_by(|a, b| {
         (a.opened_at, a.conversation.to_string()).cmp(&(b.opened_at, b.conversation.to_string()))
     });
+}
+
+fn read_rows(page: &Answer) -> impl Iterator<Item = Row> {
+    page.items.iter().filter_map(|Read(item)| read_row(item))
 }
 
 fn read_row(item: &Item) -> Option<Row> {

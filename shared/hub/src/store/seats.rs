@@ -1,10 +1,10 @@
 //! The seats of the hub's own agents.
 
 use super::Store;
+use super::direct::shapes::Request;
 use super::error::StoreError;
-use super::item::{PK, SK, s};
 use super::units::Mechanism;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::AttributeValue;
 use baton_domain::ThreadId;
 use baton_domain::seats::Holding;
 
@@ -28,20 +28,12 @@ impl Store {
             epoch,
         }
         .element();
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(PK, s(format!("agent#{agent}")))
-            .key(SK, s(SEAT_SK))
-            .update_expression("DELETE #h :held")
-            .condition_expression("attribute_exists(#h)")
-            .expression_attribute_names("#h", HOLDINGS)
-            .expression_attribute_values(":held", AttributeValue::Ss(vec![element]))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await;
-        self.conditional(Mechanism::Seat, updated.map(|done| done.consumed_capacity))
-            .map(|_| ())
+        let pk = format!("agent#{agent}");
+        let request = Request::update(&self.table, (&pk, SEAT_SK), "DELETE #h :held")
+            .only_if("attribute_exists(#h)")
+            .name("#h", HOLDINGS)
+            .value(":held", AttributeValue::Ss(vec![element]));
+        self.done(Mechanism::Seat, &request).await?;
+        Ok(())
     }
 }

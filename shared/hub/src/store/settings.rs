@@ -5,12 +5,11 @@
 //! Whoever replaces it first files that note under a key of its own, which is the same
 //! however often it is filed.
 
-use super::direct::shapes::PutItem;
+use super::direct::shapes::{Read, Request};
 use super::error::StoreError;
 use super::item::{DATA, Item, PK, SK, TTL, n, s, text};
 use super::units::Mechanism;
 use super::{Store, Written};
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use baton_domain::Timestamp;
 use baton_domain::time::DAY;
 use serde::{Deserialize, Serialize};
@@ -135,14 +134,15 @@ impl Store {
             (DATA.to_owned(), s(document)),
             (NOTE.to_owned(), s(note)),
         ]);
-        let put = PutItem::of(&self.table, &item);
-        let put = match was {
-            None => put.only_if("attribute_not_exists(pk)"),
-            Some(was) => put
+        let request = Request::put(&self.table, &item);
+        let request = match was {
+            None => request.only_if("attribute_not_exists(pk)"),
+            Some(was) => request
                 .only_if("#d = :was")
-                .naming(("#d", DATA), (":was", s(was))),
+                .name("#d", DATA)
+                .value(":was", s(was)),
         };
-        match self.put(Mechanism::Settings, put).await? {
+        match self.write(Mechanism::Settings, &request).await? {
             Written::Yes => Ok(Replaced::Done),
             // It is tried again when an answer is lost: the refusal may be of our own
             // write.
@@ -167,22 +167,13 @@ impl Store {
             read(current.as_ref().and_then(|item| text(item, NOTE)))
                 .into_iter()
                 .collect();
-        let page = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :note)")
-            .expression_attribute_values(":pk", s(SETTINGS))
-            .expression_attribute_values(":note", s(NOTE_KEY))
-            .scan_index_forward(false)
-            .limit(i32::try_from(CHANGES_SHOWN).unwrap_or(i32::MAX))
-            .return_consumed_capacity(ReturnConsumedCapacity::Total)
-            .send()
-            .await
-            .map_err(|error| StoreError::of("Query", &error))?;
-        self.units
-            .count(Mechanism::Settings, false, page.consumed_capacity());
-        for item in page.items() {
+        let request = Request::query(&self.table, "pk = :pk AND begins_with(sk, :note)")
+            .value(":pk", s(SETTINGS))
+            .value(":note", s(NOTE_KEY))
+            .backwards()
+            .limit(i32::try_from(CHANGES_SHOWN).unwrap_or(i32::MAX));
+        let page = self.ask(Mechanism::Settings, &request).await?;
+        for Read(item) in &page.items {
             if let Some(change) = read(text(item, DATA))
                 && !changes.contains(&change)
             {
@@ -235,8 +226,8 @@ impl Store {
             (DATA.to_owned(), s(note)),
             (TTL.to_owned(), n(change.at.plus(CHANGES_KEPT).seconds_up())),
         ]);
-        let put = PutItem::of(&self.table, &item);
-        self.put(Mechanism::Settings, put).await?;
+        let request = Request::put(&self.table, &item);
+        self.ask(Mechanism::Settings, &request).await?;
         Ok(())
     }
 }

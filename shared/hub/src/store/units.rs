@@ -1,6 +1,6 @@
 //! Cost as a number: the consumed capacity of every response, by mechanism.
 
-use aws_sdk_dynamodb::types::ConsumedCapacity;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,6 +40,8 @@ pub enum Mechanism {
     Seat,
     /// The checks of connections.
     Checkup,
+    /// Overwriting what an erased thread left.
+    Erase,
 }
 
 impl Mechanism {
@@ -63,6 +65,7 @@ impl Mechanism {
             Self::Key => "key",
             Self::Seat => "seat",
             Self::Checkup => "checkup",
+            Self::Erase => "erase",
         }
     }
 }
@@ -91,25 +94,33 @@ impl Tally {
     }
 }
 
+/// What DynamoDB says that a request used.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Consumed {
+    capacity_units: Option<f64>,
+    /// Without indexes.
+    table: Option<ConsumedOfTable>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ConsumedOfTable {
+    capacity_units: Option<f64>,
+}
+
 /// Counts units; clones share the count.
 #[derive(Clone, Debug, Default)]
 pub struct Units(Arc<Mutex<BTreeMap<Mechanism, Tally>>>);
 
 impl Units {
     /// Counts one response. Index writes of an append are the arming's.
-    pub(crate) fn count(
-        &self,
-        mechanism: Mechanism,
-        writes: bool,
-        capacity: Option<&ConsumedCapacity>,
-    ) {
-        let total = capacity
-            .and_then(|c| c.capacity_units())
-            .unwrap_or_default();
-        let table = capacity
-            .and_then(|c| c.table())
-            .and_then(|t| t.capacity_units())
-            .unwrap_or(total);
+    pub(crate) fn count(&self, mechanism: Mechanism, writes: bool, consumed: Option<&Consumed>) {
+        let total = consumed.and_then(|consumed| consumed.capacity_units);
+        let total = total.unwrap_or_default();
+        let table = consumed.and_then(|consumed| consumed.table.as_ref());
+        let table = table.and_then(|table| table.capacity_units);
+        let table = table.unwrap_or(total);
         if mechanism == Mechanism::Append && total > table {
             self.add(Mechanism::Append, table, true, 1);
             self.add(Mechanism::Arm, total - table, true, 0);

@@ -35,6 +35,8 @@ impl Sweep {
         if is_done_with(&loaded, armed_entry, core.clock.now()) {
             return Ok(None);
         }
+        // First of all, and whether or not its connection is still configured.
+        let loaded = core.forget(loaded).await?;
         let settings = match core.settings_with(&loaded.thread.identity.connection).await {
             Ok(settings) => settings,
             Err(error) => {

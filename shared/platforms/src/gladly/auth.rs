@@ -59,6 +59,7 @@ pub fn verify_any<'h>(sets: &[WebhookAuth], get_header: impl Fn(&str) -> Option<
 mod tests {
     use super::*;
     use crate::http::Credentials;
+    use proptest::prelude::*;
 
     fn asks(sets: &[WebhookAuth], headers: &[(&str, &str)]) -> bool {
         verify_any(sets, |name| {
@@ -118,6 +119,82 @@ mod tests {
             &sets,
             &[("authorization", &sent("gladly", "test-other"))]
         ));
+    }
+
+    /// For how many seconds a process goes on with settings that it has read.
+    const SETTINGS_KEPT: u32 = 60;
+
+    /// A rotation: when both sets are good, when the sender changes, when the old set goes.
+    #[derive(Clone, Copy, Debug)]
+    struct Rotation {
+        both: u32,
+        switched: u32,
+        gone: u32,
+    }
+
+    impl Rotation {
+        /// Whether a request at `at` is admitted by a process whose settings are `age` old.
+        fn admits(self, at: u32, age: u32) -> bool {
+            let (old, new) = (basic("gladly", "test-old"), basic("gladly", "test-new"));
+            let read = at.saturating_sub(age);
+            let sets = if read < self.both {
+                vec![old]
+            } else if read < self.gone {
+                vec![new, old]
+            } else {
+                vec![new]
+            };
+            let password = if at < self.switched {
+                "test-old"
+            } else {
+                "test-new"
+            };
+            asks(&sets, &[("authorization", &sent("gladly", password))])
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_rotation_step_by_step_refuses_no_request(
+            both in 0..1_000u32,
+            waited in SETTINGS_KEPT..500,
+            later in 0..500u32,
+            requests in prop::collection::vec((0..2_500u32, 0..SETTINGS_KEPT), 1..40),
+        ) {
+            let switched = both + waited;
+            let rotation = Rotation { both, switched, gone: switched + later };
+            for (at, age) in requests {
+                prop_assert!(rotation.admits(at, age), "{rotation:?}: at {at}, settings {age} s old");
+            }
+        }
+
+        #[test]
+        fn nothing_but_the_whole_secret_is_admitted(
+            user in ".{0,12}",
+            password in ".{0,24}",
+            header in ".{0,24}",
+        ) {
+            let mut set = basic("gladly", "test-password");
+            set.headers.push(("x-token".to_owned(), "test-token".to_owned()));
+            prop_assume!((user.as_str(), password.as_str()) != ("gladly", "test-password"));
+            let sets = [set];
+            let forged = sent(&user, &password);
+            prop_assert!(!asks(&sets, &[("authorization", &forged), ("x-token", "test-token")]));
+            prop_assume!(header != "test-token");
+            let good = sent("gladly", "test-password");
+            prop_assert!(!asks(&sets, &[("authorization", &good), ("x-token", &header)]));
+        }
+    }
+
+    #[test]
+    fn a_sender_that_changes_too_early_is_refused_by_some_process() {
+        let hasty = Rotation {
+            both: 100,
+            switched: 159,
+            gone: 300,
+        };
+        // bites: a rotation without waiting for the settings to be read everywhere.
+        assert!(!hasty.admits(159, 60));
     }
 
     #[test]

@@ -21,15 +21,17 @@ pub(super) fn judge(evidence: &Evidence, findings: &mut Vec<Finding>) {
 
 /// A customer's message on its way to the hub.
 #[derive(Debug, Default)]
-struct News {
-    session: String,
-    text: String,
+pub(super) struct News {
+    pub(super) session: String,
+    pub(super) text: String,
+    /// When the customer wrote it, by the platform's clock.
+    pub(super) written: i64,
     /// When a delivery of it was first answered with 2xx.
     acknowledged: Option<i64>,
 }
 
 /// The customers' messages that the platform delivered, by its id of them.
-fn inbound(evidence: &Evidence) -> BTreeMap<String, News> {
+pub(super) fn inbound(evidence: &Evidence) -> BTreeMap<String, News> {
     let mut all: BTreeMap<String, News> = BTreeMap::new();
     for delivery in &evidence.deliveries {
         if delivery.event_type != "AUTOMATION/MESSAGE_RECEIVED" {
@@ -43,6 +45,7 @@ fn inbound(evidence: &Evidence) -> BTreeMap<String, News> {
         let news = all.entry(text("/content/message/id")).or_default();
         news.session = text("/content/sessionId");
         news.text = text("/content/message/content/body");
+        news.written = delivery.created_at;
         for attempt in &delivery.attempts {
             if let AttemptOutcome::Answered(200..=299) | AttemptOutcome::AnswerLost(200..=299) =
                 attempt.outcome
@@ -55,7 +58,12 @@ fn inbound(evidence: &Evidence) -> BTreeMap<String, News> {
     all
 }
 
-fn received(evidence: &Evidence, message: &str, news: &News, findings: &mut Vec<Finding>) {
+pub(super) fn received(
+    evidence: &Evidence,
+    message: &str,
+    news: &News,
+    findings: &mut Vec<Finding>,
+) {
     let log = evidence.logs.get(&news.session);
     let places: Vec<(Place, i64)> = log
         .into_iter()

@@ -72,7 +72,11 @@ fn each_function_may_do_what_its_work_needs_and_no_more() {
             ["GetItem", "Query"].as_slice(),
             ["open"].as_slice(),
         ),
-        ("connections", ["GetItem"].as_slice(), [].as_slice()),
+        (
+            "connections",
+            ["GetItem", "PutItem", "Query"].as_slice(),
+            [].as_slice(),
+        ),
         (
             "sweep",
             ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"].as_slice(),

@@ -1,117 +1,219 @@
-//! The requests and answers that go directly, in the shapes of DynamoDB's JSON protocol
-//! (API reference of DynamoDB, version 2012-08-10).
+//! The requests and answers, in the shapes of DynamoDB's JSON protocol (API reference of
+//! DynamoDB, version 2012-08-10).
 
 use super::super::item::Item;
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, Capacity, ConsumedCapacity};
-use data_encoding::BASE64;
-use serde::de::{MapAccess, Visitor};
-use serde::ser::{Error as _, SerializeMap as _};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::HashMap;
-use std::fmt;
+use super::super::units::Consumed;
+use super::attributes::{Attributes, Value};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 
-/// A request, its operation and what is answered.
-pub(in crate::store) trait Operation: Serialize {
-    /// The operation's name.
-    const NAME: &'static str;
+pub(in crate::store) use super::attributes::Read;
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Operation {
+    /// Reads items of a partition.
+    Query,
+    /// Reads an item.
+    GetItem,
+    /// Puts an item.
+    PutItem,
+    /// Changes an item.
+    UpdateItem,
+    /// Removes an item.
+    DeleteItem,
+    /// Tells the table's keys, indexes and stream.
+    DescribeTable,
+    /// Tells whether items expire.
+    DescribeTimeToLive,
+}
+
+impl Operation {
+    /// Its name.
+    pub(in crate::store) fn name(self) -> &'static str {
+        match self {
+            Self::Query => "Query",
+            Self::GetItem => "GetItem",
+            Self::PutItem => "PutItem",
+            Self::UpdateItem => "UpdateItem",
+            Self::DeleteItem => "DeleteItem",
+            Self::DescribeTable => "DescribeTable",
+            Self::DescribeTimeToLive => "DescribeTimeToLive",
+        }
+    }
+
     /// The header `X-Amz-Target`.
-    const TARGET: &'static str;
-    /// What a success says.
-    type Answer: for<'de> Deserialize<'de>;
+    pub(super) fn target(self) -> &'static str {
+        match self {
+            Self::Query => "DynamoDB_20120810.Query",
+            Self::GetItem => "DynamoDB_20120810.GetItem",
+            Self::PutItem => "DynamoDB_20120810.PutItem",
+            Self::UpdateItem => "DynamoDB_20120810.UpdateItem",
+            Self::DeleteItem => "DynamoDB_20120810.DeleteItem",
+            Self::DescribeTable => "DynamoDB_20120810.DescribeTable",
+            Self::DescribeTimeToLive => "DynamoDB_20120810.DescribeTimeToLive",
+        }
+    }
+
+    /// Whether it costs write units.
+    pub(in crate::store) fn writes(self) -> bool {
+        matches!(self, Self::PutItem | Self::UpdateItem | Self::DeleteItem)
+    }
 }
 
-/// Entries of one partition, the last first.
+/// A request of any operation: what is not said is not sent.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(in crate::store) struct Query<'a> {
-    pub(in crate::store) table_name: &'a str,
-    pub(in crate::store) key_condition_expression: &'static str,
-    pub(in crate::store) expression_attribute_values: Partition<'a>,
-    pub(in crate::store) scan_index_forward: bool,
-    pub(in crate::store) consistent_read: bool,
-    pub(in crate::store) limit: i32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::store) exclusive_start_key: Option<Attributes<'a>>,
-    pub(in crate::store) return_consumed_capacity: &'static str,
-}
-
-/// The value of `:pk`.
-#[derive(Serialize)]
-pub(in crate::store) struct Partition<'a> {
-    #[serde(rename = ":pk")]
-    pub(in crate::store) pk: Text<'a>,
-}
-
-/// Text as an attribute.
-#[derive(Serialize)]
-pub(in crate::store) struct Text<'a> {
-    #[serde(rename = "S")]
-    pub(in crate::store) text: &'a str,
-}
-
-impl Operation for Query<'_> {
-    const NAME: &'static str = "Query";
-    const TARGET: &'static str = "DynamoDB_20120810.Query";
-    type Answer = Page;
-}
-
-/// A page of a [`Query`].
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(in crate::store) struct Page {
-    #[serde(default)]
-    pub(in crate::store) items: Vec<Read>,
-    pub(in crate::store) last_evaluated_key: Option<Read>,
-    #[serde(default, deserialize_with = "capacity")]
-    pub(in crate::store) consumed_capacity: Option<ConsumedCapacity>,
-}
-
-/// An item to put.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(in crate::store) struct PutItem<'a> {
+pub(in crate::store) struct Request<'a> {
+    #[serde(skip)]
+    pub(in crate::store) operation: Operation,
     table_name: &'a str,
-    item: Attributes<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    condition_expression: Option<&'static str>,
+    index_name: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expression_attribute_names: Option<Pair<&'static str>>,
+    key: Option<Key<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expression_attribute_values: Option<Pair<AttributeValue>>,
+    item: Option<Attributes<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_condition_expression: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    projection_expression: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update_expression: Option<Cow<'static, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition_expression: Option<Cow<'static, str>>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "names")]
+    expression_attribute_names: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "values")]
+    expression_attribute_values: Vec<(Cow<'static, str>, AttributeValue)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scan_index_forward: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consistent_read: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exclusive_start_key: Option<Attributes<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     return_values_on_condition_check_failure: Option<&'static str>,
     return_consumed_capacity: &'static str,
 }
 
-impl<'a> PutItem<'a> {
-    /// Puts this, whatever is there.
-    pub(in crate::store) fn of(table: &'a str, item: &'a Item) -> Self {
+/// An item's whole key.
+#[derive(Serialize)]
+struct Key<'a> {
+    pk: Text<'a>,
+    sk: Text<'a>,
+}
+
+/// Text as an attribute.
+#[derive(Serialize)]
+struct Text<'a> {
+    #[serde(rename = "S")]
+    text: &'a str,
+}
+
+impl<'a> Request<'a> {
+    fn new(operation: Operation, table: &'a str) -> Self {
         Self {
+            operation,
             table_name: table,
-            item: Attributes(item),
+            index_name: None,
+            key: None,
+            item: None,
+            key_condition_expression: None,
+            projection_expression: None,
+            update_expression: None,
             condition_expression: None,
-            expression_attribute_names: None,
-            expression_attribute_values: None,
+            expression_attribute_names: Vec::new(),
+            expression_attribute_values: Vec::new(),
+            scan_index_forward: None,
+            consistent_read: None,
+            limit: None,
+            exclusive_start_key: None,
             return_values_on_condition_check_failure: None,
-            return_consumed_capacity: "INDEXES",
+            // Which part of a write was the index's is counted apart.
+            return_consumed_capacity: if operation.writes() {
+                "INDEXES"
+            } else {
+                "TOTAL"
+            },
         }
     }
 
-    /// Only on this condition.
-    pub(in crate::store) fn only_if(mut self, condition: &'static str) -> Self {
-        self.condition_expression = Some(condition);
+    fn of_item(operation: Operation, table: &'a str, (pk, sk): (&'a str, &'a str)) -> Self {
+        Self {
+            key: Some(Key {
+                pk: Text { text: pk },
+                sk: Text { text: sk },
+            }),
+            ..Self::new(operation, table)
+        }
+    }
+
+    /// Reads the items of a partition whose keys are so.
+    pub(in crate::store) fn query(table: &'a str, keys: &'static str) -> Self {
+        Self {
+            key_condition_expression: Some(keys),
+            ..Self::new(Operation::Query, table)
+        }
+    }
+
+    /// Reads the item of these partition and sort keys.
+    pub(in crate::store) fn get(table: &'a str, key: (&'a str, &'a str)) -> Self {
+        Self::of_item(Operation::GetItem, table, key)
+    }
+
+    /// Puts this, whatever is there.
+    pub(in crate::store) fn put(table: &'a str, item: &'a Item) -> Self {
+        Self {
+            item: Some(Attributes(item)),
+            ..Self::new(Operation::PutItem, table)
+        }
+    }
+
+    /// Changes the item of these partition and sort keys so.
+    pub(in crate::store) fn update(
+        table: &'a str,
+        key: (&'a str, &'a str),
+        update: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            update_expression: Some(update.into()),
+            ..Self::of_item(Operation::UpdateItem, table, key)
+        }
+    }
+
+    /// Removes the item of these partition and sort keys.
+    pub(in crate::store) fn delete(table: &'a str, key: (&'a str, &'a str)) -> Self {
+        Self::of_item(Operation::DeleteItem, table, key)
+    }
+
+    /// Writes only on this condition.
+    pub(in crate::store) fn only_if(mut self, condition: impl Into<Cow<'static, str>>) -> Self {
+        self.condition_expression = Some(condition.into());
         self
     }
 
-    /// The condition speaks of one attribute and one value by these names.
-    pub(in crate::store) fn naming(
+    /// Expressions call an attribute so. Each name is said once.
+    pub(in crate::store) fn name(
         mut self,
-        name: (&'static str, &'static str),
-        value: (&'static str, AttributeValue),
+        name: impl Into<Cow<'static, str>>,
+        attribute: impl Into<Cow<'static, str>>,
     ) -> Self {
-        self.expression_attribute_names = Some(Pair(name.0, name.1));
-        self.expression_attribute_values = Some(Pair(value.0, value.1));
+        let named = (name.into(), attribute.into());
+        self.expression_attribute_names.push(named);
+        self
+    }
+
+    /// Expressions call a value so. Each name is said once.
+    pub(in crate::store) fn value(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: AttributeValue,
+    ) -> Self {
+        self.expression_attribute_values.push((name.into(), value));
         self
     }
 
@@ -120,67 +222,71 @@ impl<'a> PutItem<'a> {
         self.return_values_on_condition_check_failure = Some("ALL_OLD");
         self
     }
-}
 
-/// A map of one.
-struct Pair<Of>(&'static str, Of);
+    /// Asks an index.
+    pub(in crate::store) fn index(mut self, name: &'static str) -> Self {
+        self.index_name = Some(name);
+        self
+    }
 
-impl Serialize for Pair<&'static str> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map([(self.0, self.1)])
+    /// Reads these attributes alone.
+    pub(in crate::store) fn only(mut self, attributes: &'static str) -> Self {
+        self.projection_expression = Some(attributes);
+        self
+    }
+
+    /// Reads the last first.
+    pub(in crate::store) fn backwards(mut self) -> Self {
+        self.scan_index_forward = Some(false);
+        self
+    }
+
+    /// Whether the read sees everything that was written before it.
+    pub(in crate::store) fn consistent(mut self, consistent: bool) -> Self {
+        self.consistent_read = Some(consistent);
+        self
+    }
+
+    /// Reads at most so many.
+    pub(in crate::store) fn limit(mut self, limit: i32) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Reads on from after this key.
+    pub(in crate::store) fn after(mut self, key: Option<&'a Item>) -> Self {
+        self.exclusive_start_key = key.map(Attributes);
+        self
     }
 }
 
-impl Serialize for Pair<AttributeValue> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map([(self.0, Value(&self.1))])
-    }
+fn names<S: Serializer>(
+    names: &[(Cow<'static, str>, Cow<'static, str>)],
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    to.collect_map(names.iter().map(|(name, attribute)| (name, attribute)))
 }
 
-impl Operation for PutItem<'_> {
-    const NAME: &'static str = "PutItem";
-    const TARGET: &'static str = "DynamoDB_20120810.PutItem";
-    type Answer = Put;
+fn values<S: Serializer>(
+    values: &[(Cow<'static, str>, AttributeValue)],
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    to.collect_map(values.iter().map(|(name, value)| (name, Value(value))))
 }
 
-/// What a [`PutItem`] is answered.
-#[derive(Deserialize)]
+/// What a success of any operation says.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(in crate::store) struct Put {
-    #[serde(default, deserialize_with = "capacity")]
-    pub(in crate::store) consumed_capacity: Option<ConsumedCapacity>,
-}
-
-/// One item.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(in crate::store) struct GetItem<'a> {
-    pub(in crate::store) table_name: &'a str,
-    pub(in crate::store) key: Key<'a>,
-    pub(in crate::store) consistent_read: bool,
-    pub(in crate::store) return_consumed_capacity: &'static str,
-}
-
-/// An item's whole key.
-#[derive(Serialize)]
-pub(in crate::store) struct Key<'a> {
-    pub(in crate::store) pk: Text<'a>,
-    pub(in crate::store) sk: Text<'a>,
-}
-
-impl Operation for GetItem<'_> {
-    const NAME: &'static str = "GetItem";
-    const TARGET: &'static str = "DynamoDB_20120810.GetItem";
-    type Answer = Got;
-}
-
-/// What a [`GetItem`] is answered.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(in crate::store) struct Got {
+pub(in crate::store) struct Answer {
+    /// What a query found.
+    #[serde(default)]
+    pub(in crate::store) items: Vec<Read>,
+    /// Where a query goes on.
+    pub(in crate::store) last_evaluated_key: Option<Read>,
+    /// The item that was asked for.
     pub(in crate::store) item: Option<Read>,
-    #[serde(default, deserialize_with = "capacity")]
-    pub(in crate::store) consumed_capacity: Option<ConsumedCapacity>,
+    /// What it cost.
+    pub(in crate::store) consumed_capacity: Option<Consumed>,
 }
 
 /// What is in a refusal. Its code is after a `#`, where there is one.
@@ -192,137 +298,4 @@ pub(super) struct Refused {
     pub(super) message: String,
     #[serde(rename = "Item")]
     pub(super) item: Option<Read>,
-}
-
-/// An item to be written.
-pub(in crate::store) struct Attributes<'a>(pub(in crate::store) &'a Item);
-
-impl Serialize for Attributes<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_map(self.0.iter().map(|(name, value)| (name, Value(value))))
-    }
-}
-
-/// A value to be written.
-struct Value<'a>(&'a AttributeValue);
-
-impl Serialize for Value<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut map = to.serialize_map(Some(1))?;
-        match self.0 {
-            AttributeValue::S(text) => map.serialize_entry("S", text)?,
-            AttributeValue::N(number) => map.serialize_entry("N", number)?,
-            AttributeValue::B(bytes) => {
-                map.serialize_entry("B", &BASE64.encode(bytes.as_ref()))?;
-            }
-            AttributeValue::Ss(texts) => map.serialize_entry("SS", texts)?,
-            // The hub's items hold nothing else.
-            _ => return Err(S::Error::custom("an attribute of a type that is not used")),
-        }
-        map.end()
-    }
-}
-
-/// An item as read.
-pub(in crate::store) struct Read(pub(in crate::store) Item);
-
-impl<'de> Deserialize<'de> for Read {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(OfItem)
-    }
-}
-
-struct OfItem;
-
-impl<'de> Visitor<'de> for OfItem {
-    type Value = Read;
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("an item")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Read, M::Error> {
-        let mut item = Item::with_capacity(16);
-        while let Some((name, value)) = map.next_entry::<String, Attribute>()? {
-            item.insert(name, value.into());
-        }
-        Ok(Read(item))
-    }
-}
-
-/// A value as read, of whatever type: somebody else may have put it there.
-#[derive(Deserialize)]
-enum Attribute {
-    S(String),
-    N(String),
-    B(Bytes),
-    #[serde(rename = "BOOL")]
-    Bool(bool),
-    #[serde(rename = "NULL")]
-    Null(bool),
-    M(HashMap<String, Attribute>),
-    L(Vec<Attribute>),
-    #[serde(rename = "SS")]
-    Texts(Vec<String>),
-    #[serde(rename = "NS")]
-    Numbers(Vec<String>),
-    #[serde(rename = "BS")]
-    Blobs(Vec<Bytes>),
-}
-
-/// Bytes, base64 on the way.
-struct Bytes(Blob);
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        let bytes = BASE64.decode(text.as_bytes());
-        let bytes = bytes.map_err(|_| serde::de::Error::custom("bytes that are not base64"))?;
-        Ok(Self(Blob::new(bytes)))
-    }
-}
-
-impl From<Attribute> for AttributeValue {
-    fn from(read: Attribute) -> Self {
-        match read {
-            Attribute::S(text) => Self::S(text),
-            Attribute::N(number) => Self::N(number),
-            Attribute::B(bytes) => Self::B(bytes.0),
-            Attribute::Bool(truth) => Self::Bool(truth),
-            Attribute::Null(null) => Self::Null(null),
-            Attribute::M(map) => {
-                let map = map.into_iter().map(|(name, value)| (name, value.into()));
-                Self::M(map.collect())
-            }
-            Attribute::L(list) => Self::L(list.into_iter().map(Into::into).collect()),
-            Attribute::Texts(texts) => Self::Ss(texts),
-            Attribute::Numbers(numbers) => Self::Ns(numbers),
-            Attribute::Blobs(blobs) => Self::Bs(blobs.into_iter().map(|blob| blob.0).collect()),
-        }
-    }
-}
-
-fn capacity<'de, D: Deserializer<'de>>(from: D) -> Result<Option<ConsumedCapacity>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Consumed {
-        capacity_units: Option<f64>,
-        table: Option<OfTable>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct OfTable {
-        capacity_units: Option<f64>,
-    }
-    let consumed = Option::<Consumed>::deserialize(from)?;
-    Ok(consumed.map(|consumed| {
-        let of_table = |table: OfTable| {
-            let units = table.capacity_units;
-            Capacity::builder().set_capacity_units(units).build()
-        };
-        ConsumedCapacity::builder()
-            .set_capacity_units(consumed.capacity_units)
-            .set_table(consumed.table.map(of_table))
-            .build()
-    }))
 }

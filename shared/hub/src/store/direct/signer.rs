@@ -4,11 +4,9 @@
 
 use super::super::rows::day_of;
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::identity::{ResolveIdentity as _, SharedIdentityResolver};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
 use baton_domain::Timestamp;
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -25,11 +23,9 @@ const KEPT: Duration = Duration::from_secs(15 * 60);
 /// Signs requests.
 #[derive(Debug)]
 pub(super) struct Signer {
-    pub(super) credentials: SharedIdentityResolver,
-    /// What the credentials' provider may need.
-    pub(super) components: RuntimeComponents,
-    pub(super) region: String,
-    pub(super) kept: Mutex<Option<Arc<Key>>>,
+    credentials: SharedCredentialsProvider,
+    region: String,
+    kept: Mutex<Option<Arc<Key>>>,
 }
 
 /// What of a request is signed beside its body.
@@ -72,6 +68,14 @@ impl std::fmt::Debug for Key {
 }
 
 impl Signer {
+    pub(super) fn of(credentials: SharedCredentialsProvider, region: String) -> Self {
+        Self {
+            credentials,
+            region,
+            kept: Mutex::default(),
+        }
+    }
+
     /// Signs a request for this moment, which AWS takes for a quarter of an hour.
     ///
     /// # Errors
@@ -99,17 +103,11 @@ impl Signer {
     }
 
     async fn derive(&self, moment: &Moment, now: SystemTime) -> Result<Key, BoxError> {
-        let nothing = ConfigBag::base();
-        let identity = self
-            .credentials
-            .resolve_identity(&self.components, &nothing);
-        let identity = identity.await?;
-        let credentials = identity.data::<Credentials>();
-        let credentials = credentials.ok_or("an identity without an access key")?;
-        let expires = identity.expiration();
+        let credentials = self.credentials.provide_credentials().await?;
+        let expires = credentials.expiry();
         let until = expires.and_then(|expires| expires.checked_sub(BEFORE_EXPIRY));
         Ok(Key::of(
-            credentials,
+            &credentials,
             &self.region,
             moment,
             now,

@@ -1,6 +1,7 @@
 //! Which failures are tried again, how often and after how long: by the rules of the
 //! SDK's standard retries (AWS SDKs and Tools Reference Guide, "Retry behavior").
 
+use aws_smithy_types::retry::RetryConfig;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -74,7 +75,16 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    pub(super) fn new(most: u32, first: Duration, longest: Duration) -> Self {
+    /// As configured.
+    pub(super) fn of(retries: &RetryConfig) -> Self {
+        Self::new(
+            retries.max_attempts(),
+            retries.initial_backoff(),
+            retries.max_backoff(),
+        )
+    }
+
+    fn new(most: u32, first: Duration, longest: Duration) -> Self {
         Self {
             most,
             first,
