@@ -10,6 +10,7 @@ use baton_simulators::serving::{Served, serve};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// `baton_hub::bus` sends an entry so often before the batch waits for the stream.
 const TRIES: usize = 3;
@@ -21,7 +22,13 @@ pub(crate) struct Try {
     pub(crate) entry: String,
     /// Whether the bus took it.
     pub(crate) taken: bool,
+    /// Whether the answer left before the sender stopped waiting for it. What is not
+    /// answered in time is sent again as a whole, and may be on the bus twice.
+    pub(crate) heard: bool,
 }
+
+/// A function waits a second for the bus; here some of it is left for the way.
+const HEARS_WITHIN: Duration = Duration::from_millis(800);
 
 /// Every time that each event was sent, by its id, in order.
 pub(crate) type Tries = BTreeMap<String, Vec<Try>>;
@@ -74,13 +81,14 @@ impl Refusing {
 }
 
 impl Seen {
-    /// Whether the entry at this place of a request is refused.
-    fn refuses(&mut self, place: usize, entry: &Value) -> bool {
+    /// Whether the entry at this place of a request is refused, and which try of which
+    /// event it is.
+    fn refuses(&mut self, place: usize, entry: &Value) -> (bool, Option<(String, usize)>) {
         let detail: Value =
             serde_json::from_str(entry["Detail"].as_str().unwrap_or_default()).unwrap_or_default();
         // What is no event of a conversation may be put again and again.
         let Some(id) = detail["id"].as_str().map(str::to_owned) else {
-            return false;
+            return (false, None);
         };
         if self.stubborn.is_none() && detail["event"] == "message.received" {
             self.stubborn = Some(id.clone());
@@ -93,9 +101,10 @@ impl Seen {
         let tried = Try {
             entry: entry.to_string(),
             taken: !refused,
+            heard: false,
         };
-        self.tries.entry(id).or_default().push(tried);
-        refused
+        self.tries.entry(id.clone()).or_default().push(tried);
+        (refused, Some((id, before)))
     }
 }
 
@@ -106,12 +115,13 @@ async fn put_events(
 ) -> Response {
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     let entries = asked["Entries"].as_array().cloned().unwrap_or_default();
-    let refused: Vec<bool> = {
+    let begun = Instant::now();
+    let (refused, sent): (Vec<bool>, Vec<_>) = {
         let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         let places = entries.iter().enumerate();
         places
             .map(|(place, entry)| state.refuses(place, entry))
-            .collect()
+            .unzip()
     };
     let kept = entries
         .iter()
@@ -146,6 +156,15 @@ async fn put_events(
         .collect();
     let failed = refused.iter().filter(|refused| **refused).count();
     let answer = json!({"FailedEntryCount": failed, "Entries": answers});
+    if begun.elapsed() < HEARS_WITHIN {
+        let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, number) in sent.into_iter().flatten() {
+            let tries = state.tries.get_mut(&id);
+            if let Some(tried) = tries.and_then(|tries| tries.get_mut(number)) {
+                tried.heard = true;
+            }
+        }
+    }
     Response::builder()
         .header("content-type", "application/x-amz-json-1.1")
         .body(Body::from(answer.to_string()))
