@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+const TICK: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(60);
 
 /// Which functions are the older ones.
@@ -78,6 +79,8 @@ async fn two_versions_share_a_table() {
     let stage = Arc::new(AtomicUsize::new(0));
     let called = Arc::default();
     let mut plan = Plan::new(built::functions(&[]).expect("the functions can be built"));
+    // So that each stage has a tick, and a batch behind the window of `publish`.
+    plan.tick = TICK;
     let (sandboxes, at, counts) = (older.clone(), Arc::clone(&stage), Arc::clone(&called));
     plan.around_all = Some(Box::new(move |newer| {
         Arc::new(Mixed {
@@ -124,6 +127,8 @@ async fn two_versions_share_a_table() {
             })
             .await;
         assert!(over, "{name}: {:?}", hub.bot.failed_calls());
+        tokio::time::sleep(TICK).await;
+        hub.caught_up().await.expect("the stream can be read");
     }
     hub.caught_up().await.expect("the stream can be read");
     assert!(
