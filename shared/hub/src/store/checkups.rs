@@ -37,7 +37,6 @@ impl Store {
             (DUE.to_owned(), n(first.seconds_up())),
             (PK.to_owned(), s(pk)),
             (SK.to_owned(), s(CHECKUP_SK)),
-            (DATA.to_owned(), s("")),
         ]);
         let request = Request::put(&self.table, &item).only_if("attribute_not_exists(pk)");
         self.done(Mechanism::Checkup, &request).await?;
