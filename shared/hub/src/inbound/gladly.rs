@@ -19,10 +19,9 @@ const WAITS_AT_MOST: i64 = 15 * MINUTE;
 /// How soon it is tried again, unless the item that it waits for is written before.
 const WAITS_AT_LEAST: i64 = 4 * SECOND;
 
-pub(super) fn is_authentic(endpoint: &Endpoint, webhook: &Webhook) -> bool {
+pub(super) fn is_authentic(endpoint: &Endpoint, webhook: &Webhook, now: Timestamp) -> bool {
     let sets: Vec<WebhookAuth> = endpoint
-        .accepts
-        .iter()
+        .accepted(now)
         .map(|set| WebhookAuth {
             basic: set
                 .basic
