@@ -20,9 +20,9 @@ use baton_hub::settings::{
     Connection, Endpoint, Platform, SecretText, Settings, WebhookCredentials,
 };
 use baton_hub::source::{Loading, SettingsCache, SettingsSource};
-use baton_hub::store::Store;
 use baton_hub::store::due::{Due, DueKind};
 use baton_hub::store::item::SHARDS;
+use baton_hub::store::{Mechanism, Store};
 use baton_hub::sweep::Slice;
 use baton_hub::{Clock, Core};
 use serde_json::json;
@@ -302,11 +302,14 @@ async fn those_that_wait_for_one_name_are_taken_in_as_they_came() {
     assert_eq!(hub.waiting().await.len(), 9);
     hub.publish().await;
     hub.sweep().await;
-    let loaded = hub.core().store.load(&hub.thread).await.expect("a thread");
+    let store = &hub.core().store;
+    let loaded = store.load(&hub.thread).await.expect("a thread");
     let closed = loaded.thread.conversation.and_then(|it| it.closed);
     // bites: each by itself; the close comes first, and nobody has served.
     assert_eq!(closed.map(|it| it.reason), Some(CloseReason::Agent));
-    let events = loaded.tail.iter().flat_map(|entry| &entry.events);
+    let log = store.entries(&hub.thread, 1, 100, Mechanism::Read).await;
+    let log = log.expect("the log");
+    let events = log.iter().flat_map(|entry| &entry.events);
     let agents: Vec<String> = events
         .filter_map(|event| match event {
             Event::Taken { holder, .. } => Some(format!("{holder:?}")),
