@@ -31,9 +31,9 @@ async fn the_guide_leads_to_a_working_bot() {
     hub.follow("look").await;
     let left = &hub.printed["look"];
     assert!(left.to_lowercase().contains("no"), "{left}");
-    rotated::secrets(&mut hub).await;
     rolled_back::after_an_upgrade(&mut hub).await;
     given_up::is_replayed(&hub).await;
+    rotated::secrets(&mut hub).await;
     restored::goes_on(&mut hub).await;
     let letters = hub.letters.recent();
     assert!(letters.is_empty(), "{letters:?}");

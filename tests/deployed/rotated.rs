@@ -13,7 +13,7 @@ use std::time::Duration;
 const PAGE: &str = "docs/operations/rotation.md";
 const SOON: Duration = Duration::from_secs(60);
 /// Between two customers: moto is one process of Python, and does not bear more.
-const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(10);
 const KEY: &str = "whsec_dGVzdC1rZXktMDEyMzQ1Njc4OWFiY2RlZg==";
 const KEY_NEXT: &str = "whsec_dGVzdC1rZXktbmV4dC0wMTIzNDU2Nzg5YWI=";
 
@@ -111,7 +111,7 @@ async fn webhook_credentials(hub: &mut Deployment, page: &Page) {
         .iter()
         .filter(|delivery| delivery.attempts.len() > 1);
     assert_eq!(again.count(), 0, "{deliveries:#?}");
-    assert!(deliveries.len() > 15, "they went on: {}", deliveries.len());
+    assert!(deliveries.len() > 10, "they went on: {}", deliveries.len());
 }
 
 /// The bot has the new token before the old one, which is given back, is ended.
@@ -158,7 +158,7 @@ async fn signing_keys(hub: &mut Deployment, page: &Page) {
     assert!(bot.is_told(so_far + 3, SOON).await, "{}", hub.said());
     drop(customers);
     let told = bot.told();
-    assert!(told.len() > 15 && told.iter().all(|good| *good), "{told:?}");
+    assert!(told.len() > 8 && told.iter().all(|good| *good), "{told:?}");
 
     std::fs::write(&file, before).expect("a file");
     page.run(hub, "key-apply").await;
