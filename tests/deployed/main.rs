@@ -19,7 +19,7 @@
 //! | `deployment` | everything together |
 //! | `journey` | what is shown |
 //! | `given_up` | a batch that both consumers gave up, replayed by the operator |
-//! | `rolled_back` | an upgrade, and the release before again |
+//! | `released` | what an upgrade would change |
 //! | `rotated` | new secrets, without anything valid refused |
 //! | `restored` | the table is lost and restored, and the hub goes on |
 //!
@@ -31,8 +31,8 @@ mod deployment;
 mod given_up;
 mod guide;
 mod journey;
+mod released;
 mod restored;
-mod rolled_back;
 mod rotated;
 mod stand;
 mod stream;
