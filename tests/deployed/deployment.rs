@@ -20,6 +20,7 @@ use baton_tests::scene::Nobody;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -67,7 +68,7 @@ pub(crate) struct Deployment {
 
 /// What works on the table. Dropping it ends it.
 struct Running {
-    _readers: Readers,
+    readers: Readers,
     _schedules: Schedules,
     _sandboxes: Sandboxes,
 }
@@ -203,10 +204,17 @@ impl Deployment {
         let streams = &self.template.streams;
         let schedules = &self.template.schedules;
         self.running = Some(Running {
-            _readers: Readers::start(&self.database, table, streams, &functions).await,
+            readers: Readers::start(&self.database, table, streams, &functions).await,
             _schedules: Schedules::start(schedules, &functions, &self.letters, &self.clock),
             _sandboxes: sandboxes,
         });
+    }
+
+    /// Has nobody work on the stream for now, or somebody again.
+    pub(crate) fn pause_stream(&self, paused: bool) {
+        if let Some(running) = &self.running {
+            running.readers.paused.store(paused, Ordering::SeqCst);
+        }
     }
 
     /// Runs a block of the guide.
@@ -245,6 +253,16 @@ impl Deployment {
             }
             assert!(Instant::now() < end, "no {name}: {}", self.said());
             tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// Takes events out of the queue until none has come for some seconds.
+    pub(crate) async fn quiet(&self) {
+        let mut quiet = 0;
+        while quiet < 10 {
+            let taken = self.queue.take(&self.stand).await;
+            quiet = if taken.is_empty() { quiet + 1 } else { 0 };
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
 
@@ -297,6 +315,7 @@ fn operators(stand: &StandIn, database: &DynamoDbLocal) -> BTreeMap<String, Stri
         ("AWS_SECRET_ACCESS_KEY", "test-secret"),
         ("AWS_ENDPOINT_URL", &stand.url),
         ("AWS_ENDPOINT_URL_DYNAMODB", &database.url()),
+        ("AWS_ENDPOINT_URL_DYNAMODB_STREAMS", &database.url()),
         ("SAM_CLI_TELEMETRY", "0"),
         ("NO_PROXY", "127.0.0.1,localhost"),
     ];

@@ -3,7 +3,7 @@
 
 use crate::bus::Try;
 use crate::deployment::{Deployment, guide, logical_id};
-use crate::{restored, rotated};
+use crate::{given_up, released, restored, rotated};
 use baton_local::template::Template;
 use baton_simulators::gladly::{SessionState, Speaker};
 use serde_json::Value;
@@ -31,7 +31,9 @@ async fn the_guide_leads_to_a_working_bot() {
     hub.follow("look").await;
     let left = &hub.printed["look"];
     assert!(left.to_lowercase().contains("no"), "{left}");
-    rotated::webhook_credentials(&mut hub).await;
+    released::is_looked_at(&hub).await;
+    given_up::is_replayed(&hub).await;
+    rotated::secrets(&mut hub).await;
     restored::goes_on(&mut hub).await;
     let letters = hub.letters.recent();
     assert!(letters.is_empty(), "{letters:?}");

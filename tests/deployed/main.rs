@@ -18,7 +18,9 @@
 //! | `bus` | a bus that refuses some entries, and a queue behind it |
 //! | `deployment` | everything together |
 //! | `journey` | what is shown |
-//! | `rotated` | new credentials of the webhook, without a webhook refused |
+//! | `given_up` | a batch that both consumers gave up, replayed by the operator |
+//! | `released` | what an upgrade would change |
+//! | `rotated` | new secrets, without anything valid refused |
 //! | `restored` | the table is lost and restored, and the hub goes on |
 //!
 //! Where moto, aws-sam-cli or DynamoDB Local is not installed it says that it is skipped;
@@ -26,8 +28,10 @@
 
 mod bus;
 mod deployment;
+mod given_up;
 mod guide;
 mod journey;
+mod released;
 mod restored;
 mod rotated;
 mod stand;

@@ -6,6 +6,7 @@ use baton_local::template::StreamMapping;
 use baton_tests::dynamodb_local::DynamoDbLocal;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -16,7 +17,11 @@ const POLL: Duration = Duration::from_millis(100);
 const WAIT: Duration = Duration::from_millis(300);
 
 /// The readers; dropping it ends them.
-pub(crate) struct Readers(#[expect(dead_code, reason = "dropping it ends the tasks")] JoinSet<()>);
+pub(crate) struct Readers {
+    /// Whether they read nothing for now.
+    pub(crate) paused: Arc<AtomicBool>,
+    _tasks: JoinSet<()>,
+}
 
 impl Readers {
     /// Starts one for each mapping, at the oldest record of the table's stream.
@@ -35,16 +40,21 @@ impl Readers {
             .expect("streams");
         let arn = text(&listed, "/Streams/0/StreamArn");
         let mut tasks = JoinSet::new();
+        let paused = Arc::new(AtomicBool::new(false));
         for mapping in mappings {
             let reader = Reader {
                 database: Arc::clone(database),
                 arn: arn.clone(),
                 mapping: mapping.clone(),
                 functions: Arc::clone(functions),
+                paused: Arc::clone(&paused),
             };
             tasks.spawn(reader.run());
         }
-        Self(tasks)
+        Self {
+            paused,
+            _tasks: tasks,
+        }
     }
 }
 
@@ -53,6 +63,7 @@ struct Reader {
     arn: String,
     mapping: StreamMapping,
     functions: Arc<dyn Functions>,
+    paused: Arc<AtomicBool>,
 }
 
 impl Reader {
@@ -61,6 +72,10 @@ impl Reader {
         let mut batch: Vec<Value> = Vec::new();
         let mut since = Instant::now();
         loop {
+            if self.paused.load(Ordering::SeqCst) {
+                tokio::time::sleep(POLL).await;
+                continue;
+            }
             let asked = json!({"ShardIterator": iterator});
             let page = self
                 .ask("GetRecords", &asked)

@@ -14,6 +14,7 @@
 //! | [`runtime_api`] | Lambda's Runtime API, for measuring |
 //! | [`sandboxes`] | the functions as Lambda runs them: several processes each, one call at a time, killed at will |
 //! | [`scene`] | a hub's table, settings, secrets and tokens, for known ids |
+//! | [`strict_bot`] | a bot that believes one signing key |
 
 pub mod alarms;
 pub mod aws;
@@ -27,3 +28,4 @@ pub mod reference;
 pub mod runtime_api;
 pub mod sandboxes;
 pub mod scene;
+pub mod strict_bot;

@@ -182,7 +182,7 @@ pub(crate) async fn a_waiting_event_waits_once(table: &Table) {
     let soon = START.plus(4 * SECOND);
     table
         .store
-        .keep_waiting("event-1", &event, soon)
+        .keep_waiting("name-1", "event-1", &event, soon)
         .await
         .expect("it waits");
     let due = all_due(table, soon.seconds_up()).await;
@@ -194,14 +194,12 @@ pub(crate) async fn a_waiting_event_waits_once(table: &Table) {
     };
     table
         .store
-        .keep_waiting("event-1", &again, START.plus(DAY))
+        .keep_waiting("name-1", "event-1", &again, START.plus(DAY))
         .await
         .expect("no failure");
     assert_eq!(all_due(table, START.plus(2 * DAY).seconds_up()).await, due);
-    assert_eq!(
-        table.store.waiting(&due[0]).await.expect("a read"),
-        Some(event)
-    );
+    let waiting = table.store.waiting(&due[0]).await.expect("a read");
+    assert_eq!(waiting, [(due[0].clone(), event)]);
 
     let later = START.plus(8 * SECOND);
     assert!(
@@ -230,13 +228,26 @@ pub(crate) async fn a_waiting_event_waits_once(table: &Table) {
         number(&item, TTL) > number(&item, DUE),
         "it does not expire before its time"
     );
+    // The name was listed: those that wait for it are due, and nobody else.
+    let store = &table.store;
+    let others = store.keep_waiting("name-2", "event-2", &again, later).await;
+    others.expect("it waits");
+    let listed = START.plus(6 * SECOND);
+    for _ in 0..2 {
+        let woken = store.wake_waiting("name-1", listed).await;
+        woken.expect("it is woken");
+    }
+    let due = all_due(table, listed.seconds_up()).await;
+    assert_eq!((due.len(), due[0].at), (1, listed.seconds_up()));
+    assert_eq!(due[0].sk, "event-1");
     table
         .store
         .remove_due(&due[0])
         .await
         .expect("it is done with");
-    assert_eq!(all_due(table, later.seconds_up()).await, []);
-    assert_eq!(table.store.waiting(&due[0]).await.expect("a read"), None);
+    let left = all_due(table, later.seconds_up()).await;
+    assert_eq!((left.len(), left[0].sk.as_str()), (1, "event-2"));
+    assert_eq!(table.store.waiting(&due[0]).await.expect("a read"), []);
     let other = Due {
         at: 1,
         pk: "hook#1".to_owned(),

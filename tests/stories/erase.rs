@@ -45,8 +45,7 @@ async fn an_admin_erases_and_what_comes_again_vanishes() {
         stage.webhook(personal("event-1", "message-1", &at)).await,
         200
     );
-    let key = stage.running.hub.core.id_key.held().expect("held");
-    let thread = key.thread(baton_local::demo_settings::CONNECTION, SESSION);
+    let thread = stage.thread_of(SESSION);
     let path = format!("/v1/conversations/{thread}/erase");
     for (token, status) in [
         ("", 401),
@@ -57,12 +56,7 @@ async fn an_admin_erases_and_what_comes_again_vanishes() {
     ] {
         assert_eq!(stage.call("POST", &path, token, None).await.status, status);
     }
-    stage
-        .running
-        .hub
-        .caught_up()
-        .await
-        .expect("the stream is read");
+    stage.caught_up().await;
     assert!(holds(&stage, TEXT).await && holds(&stage, SESSION).await);
 
     let first = stage.call("POST", &path, "demo-admin-token", None).await;
@@ -72,14 +66,7 @@ async fn an_admin_erases_and_what_comes_again_vanishes() {
     );
     let end = tokio::time::Instant::now() + SOON;
     loop {
-        let loaded = stage
-            .running
-            .hub
-            .core
-            .store
-            .load(&thread)
-            .await
-            .expect("a thread");
+        let loaded = stage.load_thread(&thread).await;
         if is_done(&loaded) {
             break;
         }
@@ -91,12 +78,7 @@ async fn an_admin_erases_and_what_comes_again_vanishes() {
         (again.status, again.body["state"].as_str()),
         (200, Some("erased"))
     );
-    stage
-        .running
-        .hub
-        .caught_up()
-        .await
-        .expect("the stream is read");
+    stage.caught_up().await;
     for personal in [TEXT, NAME, MAIL, PHONE, SESSION, "canary-customer-4711"] {
         assert!(!holds(&stage, personal).await, "{personal} is there");
     }
@@ -130,14 +112,7 @@ async fn an_admin_erases_and_what_comes_again_vanishes() {
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let new = message_event("event-9", SESSION, "message-9", "hello again", &now_iso());
     assert_eq!(stage.webhook(new).await, 200);
-    let loaded = stage
-        .running
-        .hub
-        .core
-        .store
-        .load(&thread)
-        .await
-        .expect("a thread");
+    let loaded = stage.load_thread(&thread).await;
     let begun = loaded
         .thread
         .open()

@@ -19,10 +19,7 @@ fn notes(stage: &Stage, name: &str) -> Vec<String> {
 }
 
 async fn with_the_bot(stage: &Stage) -> (baton_simulators::gladly::Written, String) {
-    let chat = stage.write("ada", "silent");
-    stage
-        .until(&chat, "the message", |loaded| loaded.thread.bot_holds())
-        .await;
+    let chat = stage.opened("ada").await;
     let path = format!("/v1/conversations/{}", stage.thread(&chat));
     (chat, path)
 }
@@ -136,12 +133,7 @@ async fn a_merged_customers_conversation_goes_on() {
         .await
         .thread
         .identity;
-    stage
-        .running
-        .hub
-        .caught_up()
-        .await
-        .expect("the stream is read");
+    stage.caught_up().await;
     stage
         .gladly()
         .merge_customers("ada", "ben")

@@ -67,10 +67,7 @@ async fn garbage_is_accepted_and_kept_as_poison() {
 #[tokio::test]
 async fn every_route_turns_strangers_away_alike() {
     let stage = Stage::set().await;
-    let chat = stage.write("ada", "silent");
-    stage
-        .until(&chat, "the message", |loaded| loaded.thread.bot_holds())
-        .await;
+    let chat = stage.opened("ada").await;
     let thread = stage.thread(&chat);
     let unknown = "thr_aaaaaaaaaaaaaaaaaaaaaaaaaa";
     let foreign = baton_hub::store::records::TokenRecord {

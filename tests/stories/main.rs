@@ -18,6 +18,7 @@ mod process;
 mod questions;
 mod repair;
 mod repeats;
+mod rotation;
 mod routes;
 mod stack;
 mod stage;

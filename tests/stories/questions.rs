@@ -53,12 +53,7 @@ async fn a_conversation_can_be_read_while_it_lives_and_after() {
         (&json!("bot"), &json!("sent"))
     );
 
-    stage
-        .running
-        .hub
-        .caught_up()
-        .await
-        .expect("the stream is read");
+    stage.caught_up().await;
     let list = format!("/v1/conversations?connection={CONNECTION}");
     let open = stage
         .call(
@@ -79,12 +74,7 @@ async fn a_conversation_can_be_read_while_it_lives_and_after() {
     stage
         .until(&chat, "the close", |loaded| loaded.thread.open().is_none())
         .await;
-    stage
-        .running
-        .hub
-        .caught_up()
-        .await
-        .expect("the stream is read");
+    stage.caught_up().await;
     let open = stage.call("GET", &list, "demo-reader-token", None).await;
     assert_eq!(
         open.body["conversations"].as_array().map(Vec::len),
@@ -111,10 +101,7 @@ async fn a_conversation_can_be_read_while_it_lives_and_after() {
 #[tokio::test]
 async fn the_event_feed_waits_for_the_next_event() {
     let stage = Arc::new(Stage::set().await);
-    let chat = stage.write("ada", "silent");
-    stage
-        .until(&chat, "the message", |loaded| loaded.thread.bot_holds())
-        .await;
+    let chat = stage.opened("ada").await;
     let path = format!("/v1/conversations/{}/events", stage.thread(&chat));
     let first = stage.call("GET", &path, "demo-reader-token", None).await;
     let names: Vec<_> = first.body["events"]
@@ -142,10 +129,7 @@ async fn the_event_feed_waits_for_the_next_event() {
 #[tokio::test]
 async fn limits_are_told_before_anything_is_sent() {
     let stage = Stage::set().await;
-    let chat = stage.write("ada", "silent");
-    stage
-        .until(&chat, "the message", |loaded| loaded.thread.bot_holds())
-        .await;
+    let chat = stage.opened("ada").await;
     let path = format!("/v1/conversations/{}/messages", stage.thread(&chat));
     for content in [
         json!({ "type": "text", "text": "x".repeat(2_049) }),
@@ -202,24 +186,8 @@ async fn sms_is_served_and_another_channel_is_recorded() {
     assert_eq!(stage.webhook(event("1", "SMS")).await, 200);
     assert_eq!(stage.webhook(event("2", "TELEPATHY")).await, 200);
     let there = async |session: &str| {
-        let id = stage
-            .running
-            .hub
-            .core
-            .id_key
-            .held()
-            .unwrap()
-            .thread(CONNECTION, session);
-        stage
-            .running
-            .hub
-            .core
-            .store
-            .load(&id)
-            .await
-            .expect("readable")
-            .thread
-            .seq
+        let id = stage.thread_of(session);
+        stage.load_thread(&id).await.thread.seq
     };
     assert_eq!(there("session-1").await, 1);
     assert_eq!(there("session-2").await, 0);

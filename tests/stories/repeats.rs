@@ -8,22 +8,8 @@ use serde_json::json;
 use std::sync::Arc;
 
 async fn received(stage: &Stage, session: &str) -> usize {
-    let id = stage
-        .running
-        .hub
-        .core
-        .id_key
-        .held()
-        .unwrap()
-        .thread(CONNECTION, session);
-    let loaded = stage
-        .running
-        .hub
-        .core
-        .store
-        .load(&id)
-        .await
-        .expect("the thread");
+    let id = stage.thread_of(session);
+    let loaded = stage.load_thread(&id).await;
     let events = loaded.tail.iter().flat_map(|entry| &entry.events);
     events
         .filter(|event| matches!(event, baton_domain::Event::Received { .. }))
@@ -52,12 +38,7 @@ async fn fifty_deliveries_are_one_message_and_one_telling() {
             .wait_until(SOON, |bot| !bot.told().is_empty())
             .await
     );
-    stage
-        .running
-        .hub
-        .caught_up()
-        .await
-        .expect("the stream is read");
+    stage.caught_up().await;
     assert_eq!(received(&stage, "session-1").await, 1);
     assert_eq!(told(&stage, "silent"), 1);
 }
@@ -81,12 +62,7 @@ async fn sixteen_at_once_are_one_message_and_one_telling() {
             .wait_until(SOON, |bot| !bot.told().is_empty())
             .await
     );
-    stage
-        .running
-        .hub
-        .caught_up()
-        .await
-        .expect("the stream is read");
+    stage.caught_up().await;
     assert_eq!(received(&stage, "session-1").await, 1);
     assert_eq!(told(&stage, "silent"), 1);
 }
@@ -118,14 +94,7 @@ async fn sixteen_messages_at_once_are_all_there_and_told_in_order() {
             .await,
         "all are told"
     );
-    let id = stage
-        .running
-        .hub
-        .core
-        .id_key
-        .held()
-        .unwrap()
-        .thread(CONNECTION, "session-1");
+    let id = stage.thread_of("session-1");
     let store = &stage.running.hub.core.store;
     let entries = store
         .entries(&id, 1, 100, baton_hub::store::Mechanism::Read)
@@ -152,10 +121,7 @@ async fn sixteen_messages_at_once_are_all_there_and_told_in_order() {
 #[tokio::test]
 async fn a_repeated_call_has_one_effect_and_the_same_answer() {
     let stage = Stage::set().await;
-    let chat = stage.write("ada", "silent");
-    stage
-        .until(&chat, "the message", |loaded| loaded.thread.bot_holds())
-        .await;
+    let chat = stage.opened("ada").await;
     let path = format!("/v1/conversations/{}/messages", stage.thread(&chat));
     let body = json!({ "content": { "type": "text", "text": "once" } });
     let key = [("idempotency-key", "key-1")];
@@ -196,20 +162,10 @@ async fn a_newer_session_of_the_same_conversation_ends_the_older() {
         core.store.load(&id).await.expect("the thread").thread
     };
     assert_eq!(stage.webhook(event(1)).await, 200);
-    stage
-        .running
-        .hub
-        .caught_up()
-        .await
-        .expect("the stream is read");
+    stage.caught_up().await;
     assert!(thread("session-1").await.bot_holds());
     assert_eq!(stage.webhook(event(2)).await, 200);
-    stage
-        .running
-        .hub
-        .caught_up()
-        .await
-        .expect("the stream is read");
+    stage.caught_up().await;
     let older = thread("session-1")
         .await
         .conversation

@@ -63,29 +63,38 @@ impl Stage {
             .expect("the customer can write")
     }
 
+    /// Waits until the stream's consumers have read all there is.
+    pub(crate) async fn caught_up(&self) {
+        let read = self.running.hub.caught_up().await;
+        read.expect("the stream is read");
+    }
+
     pub(crate) fn thread(&self, written: &Written) -> ThreadId {
-        let session = written
-            .session_id
-            .as_deref()
-            .expect("an automation session");
-        self.running
-            .hub
-            .core
-            .id_key
-            .held()
-            .unwrap()
-            .thread(CONNECTION, session)
+        let session = written.session_id.as_deref();
+        self.thread_of(session.expect("an automation session"))
+    }
+
+    /// The thread of a session, whoever made it.
+    pub(crate) fn thread_of(&self, session: &str) -> ThreadId {
+        let key = self.running.hub.core.id_key.held();
+        key.expect("held").thread(CONNECTION, session)
     }
 
     pub(crate) async fn load(&self, written: &Written) -> Loaded {
-        let id = self.thread(written);
-        self.running
-            .hub
-            .core
-            .store
-            .load(&id)
-            .await
-            .expect("the thread can be read")
+        self.load_thread(&self.thread(written)).await
+    }
+
+    pub(crate) async fn load_thread(&self, id: &ThreadId) -> Loaded {
+        let loaded = self.running.hub.core.store.load(id).await;
+        loaded.expect("the thread can be read")
+    }
+
+    /// A customer writes what the bot does not answer; the bot holds the conversation.
+    pub(crate) async fn opened(&self, name: &str) -> Written {
+        let written = self.write(name, "silent");
+        let holds = |loaded: &Loaded| loaded.thread.bot_holds();
+        self.until(&written, "the message", holds).await;
+        written
     }
 
     /// Waits until the thread is as wanted.

@@ -10,6 +10,7 @@ use baton_simulators::gladly::{SessionState, Speaker};
 use baton_tests::built;
 use baton_tests::processes::{Plan, ProcessHub};
 use baton_tests::sandboxes::Sandboxes;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,18 +21,19 @@ const TICK: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_secs(60);
 
 /// Which functions are the older ones.
-const STAGES: [(&str, &[&str]); 5] = [
-    (
-        "all older",
-        &[
-            "gladly", "send", "handoff", "close", "relay", "publish", "sweep",
-        ],
-    ),
+const STAGES: [(&str, &[&str]); 6] = [
+    ("all older", &ALL),
     ("older consumers of the stream", &["relay", "publish"]),
     ("older webhooks and sweep", &["gladly", "sweep"]),
     ("older commands", &["send", "handoff", "close"]),
     ("all newer", &[]),
+    ("rolled back", &ALL),
 ];
+const ALL: [&str; 7] = [
+    "gladly", "send", "handoff", "close", "relay", "publish", "sweep",
+];
+/// When the webhook's former credentials end, long after the test, in ms.
+const UNTIL: i64 = 4_000_000_000_000;
 
 /// Either version; beyond the stages, by turns.
 #[derive(Clone)]
@@ -97,6 +99,8 @@ async fn two_versions_share_a_table() {
         older.add(&spec.name, environment, spec.timeout);
     }
 
+    as_a_newer_release_writes_it(&hub).await;
+
     // One conversation is opened at the first stage and goes on through all of them.
     for round in 1..=STAGES.len() + 2 {
         stage.store(round, Ordering::Relaxed);
@@ -146,6 +150,25 @@ async fn two_versions_share_a_table() {
     }
     let _gone = std::fs::remove_file(&log);
     hub.end().await;
+}
+
+/// The settings get fields that the older version has never heard of.
+async fn as_a_newer_release_writes_it(hub: &ProcessHub) {
+    let store = &hub.scene.store;
+    let document = store.standing_settings().await.expect("the table");
+    let mut document: Value = serde_json::from_str(&document.expect("settings")).expect("JSON");
+    document["a_later_field"] = json!({"a": 1});
+    document["endpoints"][0]["a_later_field"] = json!(["a"]);
+    document["endpoints"][0]["accepts"][0]["until"] = json!(UNTIL);
+    document["connections"][0]["a_later_field"] = json!("a");
+    document["connections"][0]["policy"]["a_later_field"] = json!(true);
+    let later = json!({"id": "later", "platform": "a-later-platform"});
+    for list in ["endpoints", "connections"] {
+        let list = document[list].as_array_mut().expect("a list");
+        list.push(later.clone());
+    }
+    let written = store.put_settings_document(&document.to_string()).await;
+    written.expect("the table");
 }
 
 /// A customer writes, and the bot answers.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod chosen;
 mod connections;
 mod dead_letters;
 mod demo;

@@ -1,6 +1,9 @@
 //! The whole hub on one machine: every function behind an HTTP front, the embedded
 //! database, its stream, the bus and the schedule, put together as the template says.
 
+#[cfg(test)]
+mod directory_tests;
+
 use crate::bins::Bins;
 use crate::bus::Bus as LocalBus;
 use crate::dead_letters::DeadLetters;

@@ -5,6 +5,7 @@
 //! | `check` (feature `config`) | the text, with every mistake at once |
 //! | `render` (feature `config`) | mistakes as a terminal shows them |
 //! | `plan` | what applying settings will change, and what it writes |
+//! | `rotation` | new credentials of a webhook, without a webhook refused |
 //! | `edit` | changes of single connections in it |
 //! | `document` | the form that is kept in the table, and the secrets beside it |
 //!
@@ -25,7 +26,7 @@
 //! | `endpoint.platform` | required | `gladly` |
 //! | `endpoint.secrets.username`, `.password` | none | Basic credentials that the webhook carries |
 //! | `endpoint.secrets.headers` | none | static headers that it carries, by name |
-//! | `endpoint.secrets.previous` | none | the same three, still accepted during a rotation |
+//! | `endpoint.secrets.previous` | none | the same three, accepted as well |
 //! | `connection.id` | required | as an endpoint's |
 //! | `connection.endpoint` | required | the id of the endpoint its events come to |
 //! | `connection.base_url` | required | the platform's API: `https://acme.gladly.com` |
@@ -53,6 +54,7 @@
 mod document;
 mod edit;
 mod plan;
+mod rotation;
 
 #[cfg(feature = "config")]
 mod address;
@@ -86,6 +88,7 @@ mod tests;
 pub use document::{BadDocument, from_document, revision_of, to_document};
 pub use edit::{EditError, Edited, connection_form, remove_connection, replace_connection};
 pub use plan::{Field, How, Item, Plan, Written, plan};
+pub use rotation::{FORMER_TAKEN_FOR, Rotation};
 
 #[cfg(feature = "config")]
 pub use check::{CheckContext, Checked, check};

@@ -69,7 +69,7 @@ impl Core {
             return Reception::Unauthorized;
         };
         let authentic = match platform {
-            Platform::Gladly => gladly::is_authentic(endpoint, webhook),
+            Platform::Gladly => gladly::is_authentic(endpoint, webhook, self.clock.now()),
         };
         if !authentic {
             return Reception::Unauthorized;

@@ -196,8 +196,12 @@ impl Publisher {
         let digest =
             directory_digest(&self.core, &connection.endpoint, CONVERSATION, conversation).await?;
         if let Some(before) = self.core.store.listed(&digest).await? {
-            if before.at > at || (before.thread == *thread && !before.leaving) {
+            if before.at > at {
                 return Ok(());
+            }
+            // The batch may have ended in between the last time.
+            if before.thread == *thread && !before.leaving {
+                return self.wake_waiting(&digest).await;
             }
             if before.thread != *thread
                 && let Some(connection) = settings.connections.get(&before.connection)
@@ -220,11 +224,14 @@ impl Publisher {
             at,
             leaving: false,
         };
-        self.core
-            .store
-            .list_name(&digest, &listed)
-            .await
-            .map(|_| ())
+        self.core.store.list_name(&digest, &listed).await?;
+        self.wake_waiting(&digest).await
+    }
+
+    /// Events that came before this name was listed need not wait for their own time.
+    async fn wake_waiting(&self, digest: &str) -> Result<(), StoreError> {
+        let now = self.core.clock.now();
+        self.core.store.wake_waiting(digest, now).await
     }
 
     /// Lists the thread under the name of its customer, for whoever asks that the customer

@@ -73,6 +73,14 @@ pub struct Endpoint {
     pub accepts: Vec<WebhookCredentials>,
 }
 
+impl Endpoint {
+    /// The sets that are taken at this time.
+    pub fn accepted(&self, now: Timestamp) -> impl Iterator<Item = &WebhookCredentials> {
+        let lasts = move |set: &&WebhookCredentials| set.until.is_none_or(|until| now < until);
+        self.accepts.iter().filter(lasts)
+    }
+}
+
 /// One set of credentials that a webhook may carry. All that is configured in a set
 /// must match.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +89,16 @@ pub struct WebhookCredentials {
     pub basic: Option<(String, SecretText)>,
     /// Static headers: name and value.
     pub headers: Vec<(String, SecretText)>,
+    /// Until when former credentials are taken; `None` has no end.
+    pub until: Option<Timestamp>,
+}
+
+impl WebhookCredentials {
+    /// Whether both demand the same of a webhook.
+    #[must_use]
+    pub fn demands_as(&self, other: &Self) -> bool {
+        self.basic == other.basic && self.headers == other.headers
+    }
 }
 
 /// One entry point that customers write to.

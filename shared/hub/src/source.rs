@@ -15,6 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// How old settings, secrets and tokens may be.
 pub const CACHED_FOR: i64 = 60 * SECOND;
+/// So long after a change every function goes by it: the last that had read what was there
+/// before has read again, and three slow tries of the secrets are allowed for.
+pub const FOLLOWED_AFTER: i64 = CACHED_FOR + 10 * SECOND;
 /// From this age on they are refreshed behind a call that uses them.
 const REFRESH_AFTER: i64 = 45 * SECOND;
 /// The source is not asked more often than this, whatever is missing or failing.
@@ -168,6 +171,8 @@ impl SettingsCache {
     }
 
     async fn refresh(&self, clock: &Clock) -> Result<Arc<Settings>, SourceError> {
+        // What was read may be as old as the question: from then on its age counts.
+        let began = clock.now();
         let loaded = self.source.load().await;
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = match loaded {
@@ -179,10 +184,9 @@ impl SettingsCache {
                 return Err(error);
             }
         };
-        let now = clock.now();
         *held = Some(Held {
-            at: now,
-            asked: now,
+            at: began,
+            asked: clock.now(),
             failed: None,
             settings: settings.clone(),
         });

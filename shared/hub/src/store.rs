@@ -31,6 +31,7 @@ mod erasing;
 mod error;
 pub mod item;
 pub mod log;
+mod pages;
 pub mod poison;
 pub mod records;
 pub mod rows;

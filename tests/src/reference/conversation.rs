@@ -310,6 +310,8 @@ impl Conversation {
                 at: self.now,
             };
             assert!(store.list_name(name, &listed).await.expect("the directory"));
+            let woken = store.wake_waiting(name, self.now).await;
+            woken.expect("the directory");
             let (customer, until) = ("digest-of-the-customer", self.now.plus(90 * DAY));
             let put = store.list_thread(customer, &listed, until).await;
             assert!(put.expect("the directory"));

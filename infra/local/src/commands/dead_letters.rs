@@ -1,5 +1,6 @@
 //! `baton dead-letters`: calls that were given up.
 
+use super::chosen::{Outcome, Which, report};
 use super::reach::{PlaceArguments, Refusal, down};
 use crate::place::Operator;
 use crate::place::letters::{Letter, Replayed};
@@ -17,16 +18,6 @@ pub(super) enum DeadLettersCommand {
     Replay(Which),
     /// Removes them without doing anything.
     Drop(Which),
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Which {
-    /// The letter, as the list calls it.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
-    id: Option<String>,
-    /// All of them.
-    #[arg(long)]
-    all: bool,
 }
 
 /// A letter, for people.
@@ -51,14 +42,6 @@ impl Line {
             remedy: letter.remedy().to_owned(),
         }
     }
-}
-
-/// What became of one.
-#[derive(Debug, Serialize, Deserialize)]
-struct Outcome {
-    id: String,
-    gone: bool,
-    words: String,
 }
 
 pub(super) fn routes() -> Router<Operator> {
@@ -129,48 +112,30 @@ pub(super) async fn run(
     place: &PlaceArguments,
 ) -> Result<(), String> {
     let hub = place.reach(false).await?;
-    let (method, path, id) = match command.unwrap_or(DeadLettersCommand::List) {
+    let (method, done, which) = match command.unwrap_or(DeadLettersCommand::List) {
         DeadLettersCommand::List => {
             let lines: Vec<Line> = hub.json("GET", "/dead-letters", None).await?;
             super::say(&shown(&lines));
             return Ok(());
         }
-        DeadLettersCommand::Replay(Which { id: None, .. }) => {
-            ("POST", "/dead-letters/replay".to_owned(), None)
-        }
-        DeadLettersCommand::Replay(Which { id: Some(id), .. }) => (
-            "POST",
-            format!("/dead-letters/{}/replay", known(&id)?),
-            Some(id),
-        ),
-        DeadLettersCommand::Drop(Which { id: None, .. }) => {
-            ("DELETE", "/dead-letters".to_owned(), None)
-        }
-        DeadLettersCommand::Drop(Which { id: Some(id), .. }) => {
-            ("DELETE", format!("/dead-letters/{}", known(&id)?), Some(id))
-        }
+        DeadLettersCommand::Replay(which) => ("POST", Some("replay"), which),
+        DeadLettersCommand::Drop(which) => ("DELETE", None, which),
     };
+    let path = which.path("dead-letters", done, known)?;
     let outcomes: Vec<Outcome> = hub.json(method, &path, None).await?;
-    for outcome in &outcomes {
-        super::say(&format!("{}  {}\n", outcome.id, outcome.words));
-    }
-    let stay = outcomes.iter().filter(|outcome| !outcome.gone).count();
-    match (outcomes.len(), stay, id) {
-        (0, _, Some(id)) => Err(format!("there is no dead letter {id}")),
-        (0, _, None) => {
-            super::say("There are no dead letters.\n");
-            Ok(())
-        }
-        (_, 0, _) => Ok(()),
-        (all, stay, _) => Err(format!("{stay} of {all} stay")),
+    match which.id {
+        Some(id) if outcomes.is_empty() => Err(format!("there is no dead letter {id}")),
+        _ => report(&outcomes, NONE),
     }
 }
 
+const NONE: &str = "There are no dead letters.\n";
+
 /// An id as it is written. It becomes a path: nothing else may get into that.
-fn known(id: &str) -> Result<&str, String> {
+fn known(id: &str) -> Result<String, String> {
     let good = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     match good {
-        true => Ok(id),
+        true => Ok(id.to_owned()),
         false => Err(format!(
             "`{id}` is no dead letter; `baton dead-letters` lists them"
         )),
@@ -179,7 +144,7 @@ fn known(id: &str) -> Result<&str, String> {
 
 fn shown(lines: &[Line]) -> String {
     if lines.is_empty() {
-        return "There are no dead letters.\n".to_owned();
+        return NONE.to_owned();
     }
     let mut text = String::new();
     for line in lines {

@@ -1,5 +1,6 @@
 //! `baton poison`: webhooks that could not be used.
 
+use super::chosen::{Outcome, Which, report};
 use super::reach::{Kind, PlaceArguments, Reached};
 use crate::place::Operator;
 use axum::extract::{Path as UrlPath, Query, State};
@@ -27,14 +28,7 @@ pub(super) enum PoisonCommand {
         id: String,
     },
     /// Has records taken in as if they came again. Those that are poison still stay.
-    Replay {
-        /// The record (`psn_...`).
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
-        id: Option<String>,
-        /// All records, oldest first.
-        #[arg(long)]
-        all: bool,
-    },
+    Replay(Which),
 }
 
 /// A line of the list.
@@ -60,31 +54,21 @@ struct Limit {
     limit: usize,
 }
 
-/// What became of one record.
-#[derive(Debug, Serialize, Deserialize)]
-struct Outcome {
-    id: String,
-    taken_in: bool,
-    words: String,
-}
-
-impl Outcome {
-    fn of(id: &PoisonId, replayed: Replayed) -> Self {
-        let (taken_in, words) = match replayed {
-            Replayed::TakenIn(what) => (true, format!("taken in ({what})")),
-            Replayed::Still(problem) => (false, format!("still poison: {problem}")),
-            Replayed::Cut => (
-                false,
-                "cannot be taken in: only its beginning was kept".into(),
-            ),
-            Replayed::Gone => (false, "there is no such record".into()),
-            Replayed::Unavailable => (false, "the table or the settings cannot be had".into()),
-        };
-        Self {
-            id: id.to_string(),
-            taken_in,
-            words,
-        }
+fn outcome(id: &PoisonId, replayed: Replayed) -> Outcome {
+    let (gone, words) = match replayed {
+        Replayed::TakenIn(what) => (true, format!("taken in ({what})")),
+        Replayed::Still(problem) => (false, format!("still poison: {problem}")),
+        Replayed::Cut => (
+            false,
+            "cannot be taken in: only its beginning was kept".into(),
+        ),
+        Replayed::Gone => (false, "there is no such record".into()),
+        Replayed::Unavailable => (false, "the table or the settings cannot be had".into()),
+    };
+    Outcome {
+        id: id.to_string(),
+        gone,
+        words,
     }
 }
 
@@ -134,7 +118,7 @@ async fn replay(
 ) -> Result<Json<Vec<Outcome>>, StatusCode> {
     let id = PoisonId::parse(&id).ok_or(StatusCode::NOT_FOUND)?;
     let replayed = core.replay_poison(&id).await.map_err(|_| DOWN)?;
-    Ok(Json(vec![Outcome::of(&id, replayed)]))
+    Ok(Json(vec![outcome(&id, replayed)]))
 }
 
 async fn replay_all(State(core): State<Core>) -> Result<Json<Vec<Outcome>>, StatusCode> {
@@ -143,12 +127,13 @@ async fn replay_all(State(core): State<Core>) -> Result<Json<Vec<Outcome>>, Stat
         let replayed = core.replay_poison(&note.id).await;
         // What was replayed before a failure is told all the same.
         let replayed = replayed.unwrap_or(Replayed::Unavailable);
-        outcomes.push(Outcome::of(&note.id, replayed));
+        outcomes.push(outcome(&note.id, replayed));
     }
     Ok(Json(outcomes))
 }
 
 const DOWN: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+const NONE: &str = "No webhook is kept as poison.\n";
 
 /// The command.
 pub(super) async fn run(command: PoisonCommand, place: &PlaceArguments) -> Result<(), String> {
@@ -166,21 +151,19 @@ pub(super) async fn run(command: PoisonCommand, place: &PlaceArguments) -> Resul
             super::say(&format!("{body}\n"));
             Ok(())
         }
-        PoisonCommand::Replay { id, .. } => {
+        PoisonCommand::Replay(which) => {
             if hub.kind == Kind::Folder {
                 return Err(format!(
                     "no hub runs on {}, and taking in takes one: start it, or name its folder with --data",
                     hub.title
                 ));
             }
-            let (path, id) = match id {
-                Some(id) => (format!("/poison/{}/replay", known(&id)?), id),
-                None => ("/poison/replay".to_owned(), String::new()),
-            };
+            let path = which.path("poison", Some("replay"), known)?;
+            let id = which.id.unwrap_or_default();
             let answer = ask(&hub, "POST", &path, &id).await?;
             let outcomes: Vec<Outcome> =
                 serde_json::from_str(&answer).map_err(|error| error.to_string())?;
-            report(&outcomes)
+            report(&outcomes, NONE)
         }
     }
 }
@@ -202,7 +185,7 @@ async fn ask(hub: &Reached, method: &str, path: &str, id: &str) -> Result<String
 
 fn table(list: &List) -> String {
     if list.newest.is_empty() {
-        return "No webhook is kept as poison.\n".to_owned();
+        return NONE.to_owned();
     }
     let wide = |of: fn(&Line) -> usize, least| list.newest.iter().map(of).fold(least, usize::max);
     let (id, endpoint) = (
@@ -223,19 +206,4 @@ fn table(list: &List) -> String {
         text += &format!("The newest {} of {}.\n", list.newest.len(), list.all);
     }
     text
-}
-
-fn report(outcomes: &[Outcome]) -> Result<(), String> {
-    for outcome in outcomes {
-        super::say(&format!("{}  {}\n", outcome.id, outcome.words));
-    }
-    let stay = outcomes.iter().filter(|outcome| !outcome.taken_in).count();
-    match (outcomes.len(), stay) {
-        (0, _) => {
-            super::say("No webhook is kept as poison.\n");
-            Ok(())
-        }
-        (_, 0) => Ok(()),
-        (all, stay) => Err(format!("{stay} of {all} were not taken in")),
-    }
 }

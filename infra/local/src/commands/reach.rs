@@ -155,15 +155,13 @@ async fn in_folder(folder: &Path, given: Option<Settings>) -> Result<Reached, St
         id_key: id_key.into(),
         settings: SettingsCache::new(source),
     };
-    Ok(Reached {
-        title: format!("the data folder {}", folder.display()),
-        kind: Kind::Folder,
-        way: Way::Here(operator::router(Operator {
-            core,
-            settings,
-            letters: Letters::Local(letters, None),
-        })),
-    })
+    let operator = Operator {
+        core,
+        settings,
+        letters: Letters::Local(letters, None),
+    };
+    let title = format!("the data folder {}", folder.display());
+    Ok(Reached::here(title, Kind::Folder, operator))
 }
 
 fn on_aws(stack: Stack) -> Result<Reached, String> {
@@ -193,18 +191,24 @@ fn on_aws(stack: Stack) -> Result<Reached, String> {
             mappings: template.streams,
         },
     };
-    Ok(Reached {
-        title: stack.title,
-        kind: Kind::Stack,
-        way: Way::Here(operator::router(Operator {
-            core,
-            settings,
-            letters,
-        })),
-    })
+    let operator = Operator {
+        core,
+        settings,
+        letters,
+    };
+    Ok(Reached::here(stack.title, Kind::Stack, operator))
 }
 
 impl Reached {
+    /// One whose part is done in this process.
+    pub(super) fn here(title: String, kind: Kind, operator: Operator) -> Self {
+        Self {
+            title,
+            kind,
+            way: Way::Here(operator::router(operator)),
+        }
+    }
+
     /// Asks, and gives status and body of the answer.
     pub(super) async fn ask(
         &self,

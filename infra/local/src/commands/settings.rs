@@ -58,7 +58,8 @@ async fn standing(State(operator): State<Operator>) -> Result<Json<Standing>, Re
     }))
 }
 
-/// The secrets, then the document that means them.
+/// The secrets, then the document that means them. 204 where this hub goes by them now,
+/// 202 where it could not read them yet.
 async fn replace(
     State(operator): State<Operator>,
     Json(new): Json<Replacement>,
@@ -96,6 +97,7 @@ async fn replace(
     // This hub follows at once; others that share the table, within a minute.
     if let Err(error) = operator.core.settings.reload(&operator.core.clock).await {
         tracing::warn!(error = %error, "what was applied is not read yet");
+        return Ok(StatusCode::ACCEPTED);
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -375,6 +375,7 @@ fn settings(gladly: &GladlySim, spans: Spans, random: &mut Random) -> Settings {
         accepts: vec![WebhookCredentials {
             basic: Some((WEBHOOK_USER.to_owned(), SecretText::new(WEBHOOK_PASSWORD))),
             headers: Vec::new(),
+            until: None,
         }],
     };
     Settings {

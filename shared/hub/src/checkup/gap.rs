@@ -54,7 +54,8 @@ impl Checkup {
         loop {
             let part = match gap.step.clone() {
                 Step::Said(from) => {
-                    self.said(settings, connection, &gap, from, deadline)
+                    let step = (Step::Said as fn(_) -> _, from);
+                    self.told(settings, connection, &gap, step, deadline)
                         .await?
                 }
                 Step::Sessions(after) => {
@@ -62,7 +63,8 @@ impl Checkup {
                         .await?
                 }
                 Step::Served(from) => {
-                    self.served(settings, connection, &gap, from, deadline)
+                    let step = (Step::Served as fn(_) -> _, from);
+                    self.told(settings, connection, &gap, step, deadline)
                         .await?
                 }
             };
@@ -89,43 +91,29 @@ impl Checkup {
         }
     }
 
-    /// What customers said, where the Events API tells it.
-    async fn said(
+    /// What the Events API tells from `from` on, as this step of a pass.
+    async fn told(
         &self,
         settings: &Arc<Settings>,
         connection: &Connection,
         gap: &Gap,
-        from: Timestamp,
+        (step, from): (fn(Timestamp) -> Step, Timestamp),
         deadline: Timestamp,
     ) -> Result<Part, StoreError> {
-        let part = self.events(settings, connection, gap, from, &[AUTOMATION], deadline);
+        let is_said = matches!(step(from), Step::Said(_));
+        let entities: &[&str] = if is_said { &[AUTOMATION] } else { &ENTITIES };
+        let part = self.events(settings, connection, gap, from, entities, deadline);
         Ok(match part.await? {
             Told::Done => Part::Done,
-            Told::From(from) => Part::More(Step::Said(from)),
-            // It does not: the sessions do.
-            Told::Refused => Part::Done,
-            Told::Failed(from) => Part::Failed(Step::Said(from)),
-        })
-    }
-
-    /// What became of conversations.
-    async fn served(
-        &self,
-        settings: &Arc<Settings>,
-        connection: &Connection,
-        gap: &Gap,
-        from: Timestamp,
-        deadline: Timestamp,
-    ) -> Result<Part, StoreError> {
-        let part = self.events(settings, connection, gap, from, &ENTITIES, deadline);
-        Ok(match part.await? {
-            Told::Done => Part::Done,
-            Told::From(from) => Part::More(Step::Served(from)),
+            Told::From(from) => Part::More(step(from)),
             Told::Refused => {
-                tracing::error!(connection = %connection.id, "the Events API refuses the question: who serves may be known only later");
+                // What customers said, their sessions tell, too.
+                if !is_said {
+                    tracing::error!(connection = %connection.id, "the Events API refuses the question: who serves may be known only later");
+                }
                 Part::Done
             }
-            Told::Failed(from) => Part::Failed(Step::Served(from)),
+            Told::Failed(from) => Part::Failed(step(from)),
         })
     }
 

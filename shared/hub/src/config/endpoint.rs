@@ -160,6 +160,7 @@ fn one_set(
     let set = WebhookCredentials {
         basic: basic?,
         headers: headers?,
+        until: None,
     };
     if set.basic.is_none() && set.headers.is_empty() {
         nothing_demanded(&at, &path, notes);

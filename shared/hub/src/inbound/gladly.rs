@@ -16,13 +16,12 @@ use std::sync::Arc;
 const WEBHOOK_GIVES_UP: i64 = WEBHOOK_ANSWER_S as i64 * SECOND / 2;
 /// How long an event may wait for its directory item.
 const WAITS_AT_MOST: i64 = 15 * MINUTE;
-/// How soon it is tried again.
+/// How soon it is tried again, unless the item that it waits for is written before.
 const WAITS_AT_LEAST: i64 = 4 * SECOND;
 
-pub(super) fn is_authentic(endpoint: &Endpoint, webhook: &Webhook) -> bool {
+pub(super) fn is_authentic(endpoint: &Endpoint, webhook: &Webhook, now: Timestamp) -> bool {
     let sets: Vec<WebhookAuth> = endpoint
-        .accepts
-        .iter()
+        .accepted(now)
         .map(|set| WebhookAuth {
             basic: set
                 .basic
@@ -86,7 +85,10 @@ impl Core {
                     .await;
                 match result {
                     Ok(true) => Intake::Accepted("event"),
-                    Ok(false) => self.wait_for_directory(webhook, &event_id, now).await,
+                    Ok(false) => {
+                        self.wait_for_directory(webhook, &conversation, &event_id, now)
+                            .await
+                    }
                     Err(error) => Intake::after(Err(error)),
                 }
             }
@@ -182,7 +184,7 @@ impl Core {
     /// does not know it yet.
     async fn take_in_by_conversation(
         &self,
-        settings: &Settings,
+        settings: &Arc<Settings>,
         endpoint: &str,
         conversation: &str,
         event: PlatformEvent,
@@ -191,9 +193,15 @@ impl Core {
         let Some(listed) = self.store.listed(&digest).await? else {
             return Ok(false);
         };
-        // A connection that was removed has nothing to follow, but one that is not known
-        // yet has: the event waits its time.
-        let Some(connection) = settings.connections.get(&listed.connection) else {
+        // A connection may have been added since the settings were read. One that was
+        // removed has nothing to follow: the event waits its time.
+        let newer;
+        let mut found = settings.connections.get(&listed.connection);
+        if found.is_none() {
+            newer = self.newer_settings(settings.clone()).await;
+            found = newer.connections.get(&listed.connection);
+        }
+        let Some(connection) = found else {
             return Ok(false);
         };
         self.take_in(&listed.thread, connection, None, event)
@@ -204,6 +212,7 @@ impl Core {
     async fn wait_for_directory(
         &self,
         webhook: &Webhook,
+        conversation: &str,
         event_id: &str,
         now: Timestamp,
     ) -> Intake {
@@ -216,56 +225,79 @@ impl Core {
             body,
         };
         let next = now.plus(WAITS_AT_LEAST);
-        match self.store.keep_waiting(event_id, &waiting, next).await {
+        let digest = directory_digest(self, &webhook.endpoint, CONVERSATION, conversation).await;
+        let kept = match &digest {
+            Ok(digest) => {
+                self.store
+                    .keep_waiting(digest, event_id, &waiting, next)
+                    .await
+            }
+            Err(error) => return super::unavailable(error),
+        };
+        match kept {
             Ok(()) => Intake::Accepted("waiting"),
             Err(StoreError::TooLarge(_)) => Intake::poison("a message above 300 KB"),
             Err(error) => super::unavailable(&error),
         }
     }
 
-    /// Tries an event again that waits for its directory item. Conversations that
-    /// never were with the bot have none: after 15 minutes the event is let go.
+    /// Tries an event again that waits for its directory item, after those that came
+    /// before it and wait for the same: a close must not come before who served.
+    /// Conversations that never were with the bot have no item: after 15 minutes the event
+    /// is let go.
     ///
     /// # Errors
     /// When the table fails; the item stays due.
     pub(crate) async fn retry_waiting(
         &self,
-        settings: &Settings,
+        settings: &Arc<Settings>,
         due: &Due,
     ) -> Result<(), StoreError> {
-        let Some(waiting) = self.store.waiting(due).await? else {
-            return self.store.remove_due(due).await;
-        };
         let now = self.clock.now();
-        let parsed = inbound::parse(waiting.body.as_bytes(), waiting.received_at);
-        if let Ok(inbound::Webhook {
-            what:
-                What::ByConversation {
-                    conversation,
-                    event,
-                    ..
-                },
-            ..
-        }) = parsed
-        {
-            match self
-                .take_in_by_conversation(settings, &waiting.endpoint, &conversation, event)
-                .await
-            {
-                Ok(true) | Err(RunError::Rejected(..)) => {}
-                Ok(false) if now.since(waiting.received_at) < WAITS_AT_MOST => {
-                    // Wait twice as long each time, so that a stopped stream is
-                    // cheap to outwait.
-                    let waited = now.since(waiting.received_at).max(WAITS_AT_LEAST);
-                    let next = now.plus(waited.min(2 * MINUTE));
-                    return self.store.put_off(due, next).await.map(|_| ());
-                }
-                Ok(false) => {
-                    tracing::info!("an event of a conversation that the bot never had was let go")
-                }
-                Err(RunError::Store(error)) => return Err(error),
+        for (row, waiting) in self.store.waiting(due).await? {
+            let is_done = self.retry_one(settings, &waiting).await?;
+            if is_done {
+                self.store.remove_due(&row).await?;
             }
+            if row.sk != due.sk {
+                continue;
+            }
+            if is_done {
+                return Ok(());
+            }
+            if now.since(waiting.received_at) < WAITS_AT_MOST {
+                // Wait twice as long each time, so that a stopped stream is cheap to outwait.
+                let waited = now.since(waiting.received_at).max(WAITS_AT_LEAST);
+                let next = now.plus(waited.min(2 * MINUTE));
+                return self.store.put_off(due, next).await.map(|_| ());
+            }
+            tracing::info!("an event of a conversation that the bot never had was let go");
         }
         self.store.remove_due(due).await
+    }
+
+    /// Whether an event that has waited is done with.
+    async fn retry_one(
+        &self,
+        settings: &Arc<Settings>,
+        waiting: &WaitingEvent,
+    ) -> Result<bool, StoreError> {
+        let parsed = inbound::parse(waiting.body.as_bytes(), waiting.received_at);
+        let Ok(What::ByConversation {
+            conversation,
+            event,
+            ..
+        }) = parsed.map(|parsed| parsed.what)
+        else {
+            return Ok(true);
+        };
+        let taken = self
+            .take_in_by_conversation(settings, &waiting.endpoint, &conversation, event)
+            .await;
+        match taken {
+            Ok(taken) => Ok(taken),
+            Err(RunError::Rejected(..)) => Ok(true),
+            Err(RunError::Store(error)) => Err(error),
+        }
     }
 }

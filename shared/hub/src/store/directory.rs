@@ -60,20 +60,15 @@ impl Store {
     /// When the table cannot be read.
     pub async fn listed_threads(&self, digest: &str) -> Result<Vec<Listed>, StoreError> {
         let mut threads = Vec::new();
-        let mut start = None;
-        loop {
-            let request = Request::query(&self.table, "pk = :pk")
+        let mut pages = self.pages(Mechanism::Directory, || {
+            Request::query(&self.table, "pk = :pk")
                 .value(":pk", s(name_pk(digest)))
                 .consistent(true)
-                .after(start.as_ref());
-            let page = self.ask(Mechanism::Directory, &request).await?;
-            let items = page.items.iter();
-            threads.extend(items.filter_map(|Read(item)| read_listed(item)));
-            start = page.last_evaluated_key.map(|Read(key)| key);
-            if start.is_none() {
-                return Ok(threads);
-            }
+        });
+        while let Some(page) = pages.next().await? {
+            threads.extend(page.iter().filter_map(|Read(item)| read_listed(item)));
         }
+        Ok(threads)
     }
 
     /// Lists a name, unless a thread that took it later has it.

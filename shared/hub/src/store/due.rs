@@ -83,7 +83,6 @@ impl Due {
 }
 
 const WAITING_PREFIX: &str = "wait#";
-const WAITING_SK: &str = "w";
 
 /// A platform event that has only a name of its thread that the directory does not
 /// know yet.
@@ -132,28 +131,23 @@ impl Store {
         Ok(page
             .items
             .iter()
-            .filter_map(|Read(item)| {
-                Some(Due {
-                    at: number(item, DUE)?,
-                    pk: text(item, PK)?.to_owned(),
-                    sk: text(item, SK)?.to_owned(),
-                })
-            })
+            .filter_map(|Read(item)| due_of(item))
             .collect())
     }
 
-    /// Keeps an event until its directory item is there; `key` names the event. A
-    /// duplicate leaves the first as it is: its time to wait has begun.
+    /// Keeps an event until the directory item of the name `digest` is there; `key` names
+    /// the event. A duplicate leaves the first as it is: its time to wait has begun.
     ///
     /// # Errors
     /// When the table cannot be written, or the event is too large.
     pub async fn keep_waiting(
         &self,
+        digest: &str,
         key: &str,
         event: &WaitingEvent,
         next: Timestamp,
     ) -> Result<(), StoreError> {
-        let pk = format!("{WAITING_PREFIX}{key}");
+        let pk = format!("{WAITING_PREFIX}{digest}");
         let data = serde_json::to_string(event).unwrap_or_default();
         if data.len() > ENTRY_LIMIT {
             return Err(StoreError::TooLarge(data.len()));
@@ -162,7 +156,7 @@ impl Store {
             (DUE_SHARD.to_owned(), s(shard_of(&pk))),
             (DUE.to_owned(), n(next.seconds_up())),
             (PK.to_owned(), s(pk)),
-            (SK.to_owned(), s(WAITING_SK)),
+            (SK.to_owned(), s(key)),
             (DATA.to_owned(), s(data)),
             (TTL.to_owned(), n(next.plus(DAY).seconds_up())),
         ]);
@@ -171,17 +165,42 @@ impl Store {
         Ok(())
     }
 
-    /// Reads a waiting event.
+    /// The events that wait for the same name as this one, itself included, in the order
+    /// in which they came.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn waiting(&self, due: &Due) -> Result<Option<WaitingEvent>, StoreError> {
-        let key = (&*due.pk, &*due.sk);
-        let got = self.item(Mechanism::Directory, key, true).await?;
-        Ok(got
-            .as_ref()
-            .and_then(|item| text(item, DATA))
-            .and_then(|data| serde_json::from_str(data).ok()))
+    pub async fn waiting(&self, due: &Due) -> Result<Vec<(Due, WaitingEvent)>, StoreError> {
+        let mut found = Vec::new();
+        let mut pages = self.pages(Mechanism::Directory, || {
+            Request::query(&self.table, "pk = :pk")
+                .value(":pk", s(&due.pk))
+                .consistent(true)
+        });
+        while let Some(page) = pages.next().await? {
+            found.extend(page.iter().filter_map(|Read(item)| {
+                let event: WaitingEvent = serde_json::from_str(text(item, DATA)?).ok()?;
+                Some((due_of(item)?, event))
+            }));
+        }
+        found.sort_by_key(|(_, event): &(Due, WaitingEvent)| event.received_at);
+        Ok(found)
+    }
+
+    /// Has the sweep look at once at the events that wait for this name. Those that come
+    /// at this very moment may be missed; they are looked at in their own time.
+    ///
+    /// # Errors
+    /// When the table cannot be read or written.
+    pub async fn wake_waiting(&self, digest: &str, now: Timestamp) -> Result<(), StoreError> {
+        let request = Request::query(&self.table, "pk = :pk")
+            .value(":pk", s(format!("{WAITING_PREFIX}{digest}")));
+        let page = self.ask(Mechanism::Directory, &request).await?;
+        let rows = page.items.iter().filter_map(|Read(item)| due_of(item));
+        for due in rows.filter(|due| due.at > now.seconds_up()) {
+            self.put_off(&due, now).await?;
+        }
+        Ok(())
     }
 
     /// Puts a waiting event off.
@@ -266,6 +285,15 @@ impl Store {
             })
         }))
     }
+}
+
+/// An item as the index has it.
+fn due_of(item: &Item) -> Option<Due> {
+    Some(Due {
+        at: number(item, DUE)?,
+        pk: text(item, PK)?.to_owned(),
+        sk: text(item, SK)?.to_owned(),
+    })
 }
 
 const LEASE_PK: &str = "lease#sweep";

@@ -251,17 +251,16 @@ impl Store {
         back_to: Timestamp,
         mut found: impl FnMut(&Entry) -> bool,
     ) -> Result<bool, StoreError> {
-        let mut start = None;
-        loop {
-            let request = Request::query(&self.table, "pk = :pk AND begins_with(sk, :prefix)")
+        let mut pages = self.pages(Mechanism::LogSearch, || {
+            Request::query(&self.table, "pk = :pk AND begins_with(sk, :prefix)")
                 .value(":pk", s(id.as_str()))
                 .value(":prefix", s(ENTRY_PREFIX))
                 .backwards()
                 .consistent(true)
                 .limit(50)
-                .after(start.as_ref());
-            let page = self.ask(Mechanism::LogSearch, &request).await?;
-            for Read(item) in &page.items {
+        });
+        while let Some(page) = pages.next().await? {
+            for Read(item) in &page {
                 let entry = read_entry(item)?;
                 if found(&entry) {
                     return Ok(true);
@@ -270,11 +269,8 @@ impl Store {
                     return Ok(false);
                 }
             }
-            start = page.last_evaluated_key.map(|Read(key)| key);
-            if start.is_none() {
-                return Ok(false);
-            }
         }
+        Ok(false)
     }
 }
 

@@ -146,9 +146,8 @@ impl Store {
         let mut found = Vec::new();
         for shard in 0..SHARDS {
             let partition = partition(&day, &shard.to_string());
-            let mut start = None;
-            loop {
-                let request = Request::query(&self.table, "pk = :pk")
+            let mut pages = self.pages(Mechanism::Poison, || {
+                Request::query(&self.table, "pk = :pk")
                     .value(":pk", s(&partition))
                     .only("#s, #e, #p, #n, #r")
                     .name("#s", SK)
@@ -156,13 +155,9 @@ impl Store {
                     .name("#p", PROBLEM)
                     .name("#n", LENGTH)
                     .name("#r", REPLAYS)
-                    .after(start.as_ref());
-                let page = self.ask(Mechanism::Poison, &request).await?;
-                found.extend(page.items.iter().filter_map(|Read(item)| note(item)));
-                start = page.last_evaluated_key.map(|Read(key)| key);
-                if start.is_none() {
-                    break;
-                }
+            });
+            while let Some(page) = pages.next().await? {
+                found.extend(page.iter().filter_map(|Read(item)| note(item)));
             }
         }
         found.sort_by(|one: &PoisonNote, other| one.id.cmp(&other.id));
@@ -182,23 +177,18 @@ impl Store {
         let day = day_of(at);
         let mut removed = 0;
         for shard in 0..SHARDS {
-            let mut start = None;
-            loop {
-                let request = Request::query(&self.table, "pk = :pk")
+            let mut pages = self.pages(Mechanism::Erase, || {
+                Request::query(&self.table, "pk = :pk")
                     .value(":pk", s(partition(&day, &shard.to_string())))
-                    .after(start.as_ref());
-                let page = self.ask(Mechanism::Erase, &request).await?;
-                for Read(item) in &page.items {
+            });
+            while let Some(page) = pages.next().await? {
+                for Read(item) in &page {
                     if bytes(item, BODY).is_some_and(&is)
                         && let Some(id) = text(item, SK).and_then(PoisonId::of_sk)
                     {
                         self.remove_poison(&id).await?;
                         removed += 1;
                     }
-                }
-                start = page.last_evaluated_key.map(|Read(key)| key);
-                if start.is_none() {
-                    break;
                 }
             }
         }

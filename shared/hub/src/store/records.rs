@@ -86,22 +86,18 @@ impl Store {
     /// When the table cannot be read.
     pub async fn tokens(&self) -> Result<Vec<(String, TokenRecord)>, StoreError> {
         let mut found = Vec::new();
-        let mut start = None;
-        loop {
-            let request = Request::query(&self.table, "pk = :pk")
+        let mut pages = self.pages(Mechanism::Settings, || {
+            Request::query(&self.table, "pk = :pk")
                 .value(":pk", s(TOKENS_PK))
                 .consistent(true)
-                .after(start.as_ref());
-            let page = self.ask(Mechanism::Settings, &request).await?;
-            found.extend(page.items.iter().filter_map(|Read(item)| {
+        });
+        while let Some(page) = pages.next().await? {
+            found.extend(page.iter().filter_map(|Read(item)| {
                 let record = serde_json::from_str(text(item, DATA)?).ok()?;
                 Some((text(item, SK)?.to_owned(), record))
             }));
-            start = page.last_evaluated_key.map(|Read(key)| key);
-            if start.is_none() {
-                return Ok(found);
-            }
         }
+        Ok(found)
     }
 
     /// Forgets a token. Who has it cached forgets it within

@@ -2,7 +2,7 @@
 //! sparse index of those that are open. Never a Scan.
 
 use super::Store;
-use super::direct::shapes::{Answer, Read, Request};
+use super::direct::shapes::{Read, Request};
 use super::error::StoreError;
 use super::item::{DATA, Item, OPEN, OPEN_INDEX, OPEN_SINCE, PK, SHARDS, SK, TTL, n, s, text};
 use super::units::Mechanism;
@@ -163,7 +163,7 @@ impl Store {
                 .value(":from", s(from))
                 .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX));
             let page = self.ask(Mechanism::Read, &request).await?;
-            rows.extend(read_rows(&page));
+            rows.extend(read_rows(&page.items));
         }
         rows.sort_by(|a, b| {
             (a.since, a.conversation.to_string()).cmp(&(b.since, b.conversation.to_string()))
@@ -180,17 +180,12 @@ impl Store {
     pub async fn rows_of_day(&self, connection: &str, day: &str) -> Result<Vec<Row>, StoreError> {
         let mut rows = Vec::new();
         for shard in 0..SHARDS {
-            let mut start = None;
-            loop {
-                let request = Request::query(&self.table, "pk = :pk")
+            let mut pages = self.pages(Mechanism::Read, || {
+                Request::query(&self.table, "pk = :pk")
                     .value(":pk", s(row_pk(connection, day, shard)))
-                    .after(start.as_ref());
-                let page = self.ask(Mechanism::Read, &request).await?;
+            });
+            while let Some(page) = pages.next().await? {
                 rows.extend(read_rows(&page));
-                start = page.last_evaluated_key.map(|Read(key)| key);
-                if start.is_none() {
-                    break;
-                }
             }
         }
         sort_by_opening(&mut rows);
@@ -220,7 +215,7 @@ impl Store {
                 .value(":from", s(from.clone()))
                 .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX));
             let page = self.ask(Mechanism::Read, &request).await?;
-            rows.extend(read_rows(&page));
+            rows.extend(read_rows(&page.items));
         }
         sort_by_opening(&mut rows);
         rows.truncate(limit);
@@ -234,8 +229,8 @@ fn sort_by_opening(rows: &mut [Row]) {
     });
 }
 
-fn read_rows(page: &Answer) -> impl Iterator<Item = Row> {
-    page.items.iter().filter_map(|Read(item)| read_row(item))
+fn read_rows(page: &[Read]) -> impl Iterator<Item = Row> {
+    page.iter().filter_map(|Read(item)| read_row(item))
 }
 
 fn read_row(item: &Item) -> Option<Row> {

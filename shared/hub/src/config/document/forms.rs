@@ -7,6 +7,7 @@ use super::{BadDocument, platform};
 use crate::settings::{
     Bot, BotFormat, Connection, Endpoint, Platform, SecretText, WebhookCredentials,
 };
+use baton_domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The formats' words.
@@ -30,6 +31,9 @@ struct AcceptsForm {
     /// The names of its headers.
     #[serde(default)]
     headers: Vec<String>,
+    /// Until when the set is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
 }
 
 impl EndpointForm {
@@ -44,6 +48,7 @@ impl EndpointForm {
             AcceptsForm {
                 basic: set.basic.is_some(),
                 headers,
+                until: set.until,
             }
         });
         Self {
@@ -63,7 +68,11 @@ impl EndpointForm {
                 let value = SecretText::new(secrets.get(format!("{prefix}/headers/{name}"))?);
                 headers.push((name, value));
             }
-            accepts.push(WebhookCredentials { basic, headers });
+            accepts.push(WebhookCredentials {
+                basic,
+                headers,
+                until: set.until,
+            });
         }
         Ok(Endpoint {
             platform: known_platform(&self.platform)?,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::settings::{Bot, BotFormat, Connection, Endpoint, SecretText, WebhookCredentials};
-use baton_domain::{Content, Desk, Holder, Policy, QueueLimit};
+use baton_domain::{Content, Desk, Holder, Policy, QueueLimit, Timestamp};
 
 fn secret(text: &str) -> SecretText {
     SecretText::new(text)
@@ -17,6 +17,7 @@ fn full() -> Settings {
             "X-Gladly-Token".to_owned(),
             secret(&format!("test-header-{word}")),
         )],
+        until: (word == "older").then_some(Timestamp(1_795_162_530_250)),
     };
     let endpoint = Endpoint {
         id: "in".to_owned(),
